@@ -1,0 +1,1 @@
+"""Songs, what they sound like in numbers, and where their beats are."""

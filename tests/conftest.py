@@ -1,0 +1,32 @@
+"""What several tests share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.spatial.transform import Rotation
+
+from duende.motion import SMPL24, Motion
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Folder of real motion capture and music beside the checkout; tests that need it are skipped without it."""
+    folder = Path(__file__).resolve().parents[2] / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip("needs real motion capture and music in ../shared/data, which is not part of the project")
+    return folder
+
+
+@pytest.fixture
+def wavy_motion() -> Motion:
+    """Four seconds of smooth movement of every joint, made from a seed."""
+    rng = np.random.default_rng(3)
+    seconds = np.arange(240) / 60.0
+    phase, rate = rng.uniform(0, 6.28, (24, 3)), rng.uniform(0.5, 1.5, (24, 3))
+    turns = 0.35 * np.sin(phase[None] + 6.28 * rate[None] * seconds[:, None, None])
+    rotations = Rotation.from_rotvec(turns.reshape(-1, 3)).as_quat().reshape(240, 24, 4)
+    root = np.stack([0.3 * np.sin(seconds), 0.95 + 0.03 * np.sin(6 * seconds), 0.2 * np.cos(seconds)], axis=1)
+    return Motion(rotations, root, 60.0, SMPL24)
