@@ -71,9 +71,7 @@ class FeatureSet:
             if name == family:
                 return slice(start, start + width)
             start += width
-        raise DuendeError(
-            f"feature set {self.name} has no columns {family!r}; it has {[n for n, _ in self.columns]}"
-        )
+        raise DuendeError(f"feature set {self.name} has no columns {family!r}; it has {[n for n, _ in self.columns]}")
 
 
 @dataclass(frozen=True, eq=False)

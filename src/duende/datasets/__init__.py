@@ -1,1 +1,1 @@
-""""""
+"""Where clips of dance with music come from."""

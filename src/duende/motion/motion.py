@@ -77,9 +77,7 @@ class Motion:
     def warped(self, times: np.ndarray) -> Motion:
         """Return one frame for each of ``times`` (seconds of this motion, clipped to its ends), at the same rate."""
         at = np.clip(np.asarray(times) * self.fps, 0, len(self) - 1)
-        root = np.stack(
-            [np.interp(at, np.arange(len(self)), self.root[:, axis]) for axis in range(3)], axis=1
-        )
+        root = np.stack([np.interp(at, np.arange(len(self)), self.root[:, axis]) for axis in range(3)], axis=1)
         return replace(self, rotations=resample_quaternions(self.rotations, at), root=root)
 
     def mirrored(self) -> Motion:

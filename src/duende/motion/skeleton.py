@@ -58,9 +58,7 @@ class Skeleton:
         try:
             return self.names.index(name)
         except ValueError:
-            raise DuendeError(
-                f"no joint is called {name!r}; the joints are {', '.join(self.names)}"
-            ) from None
+            raise DuendeError(f"no joint is called {name!r}; the joints are {', '.join(self.names)}") from None
 
     @cached_property
     def upper(self) -> tuple[int, ...]:
@@ -70,9 +68,7 @@ class Skeleton:
     @cached_property
     def children(self) -> tuple[tuple[int, ...], ...]:
         """For each joint the indices of its children."""
-        return tuple(
-            tuple(c for c, parent in enumerate(self.parents) if parent == j) for j in range(len(self))
-        )
+        return tuple(tuple(c for c, parent in enumerate(self.parents) if parent == j) for j in range(len(self)))
 
     @cached_property
     def mirror_order(self) -> tuple[int, ...]:
@@ -87,9 +83,7 @@ class Skeleton:
         """``(J, 3)`` metres, joints at rest with the root at the origin."""
         positions = np.zeros((len(self), 3))
         for joint, parent in enumerate(self.parents):
-            positions[joint] = self.offsets[joint] + (
-                positions[parent] if parent >= 0 else -self.offsets[joint]
-            )
+            positions[joint] = self.offsets[joint] + (positions[parent] if parent >= 0 else -self.offsets[joint])
         return positions
 
     @cached_property

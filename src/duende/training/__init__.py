@@ -1,1 +1,1 @@
-""""""
+"""One loop for all stages, checkpoints that resume."""

@@ -1,0 +1,74 @@
+"""Score a model on held-out takes and music, beside real dances and baselines."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+from tqdm import tqdm
+
+from duende.audio.beats import track_beats
+from duende.audio.features import extract_features, feature_set
+from duende.audio.song import Song
+from duende.datasets.store import StarterSet
+from duende.errors import DuendeError
+from duende.evaluation.reconstruction import reconstruction
+from duende.evaluation.report import HeldOut, compare, held_out_clip, markdown
+from duende.files import replacing
+from duende.models.gpt import Sampling
+from duende.systems.storage import SHIPPED, from_pretrained
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of ``duende evaluate``."""
+    parser.add_argument("--model", default=SHIPPED, help="name or folder of a model")
+    parser.add_argument("--data", required=True, help="folder of a data set made by duende data")
+    parser.add_argument("--songs", nargs="*", default=[], help="real songs, their beats tracked")
+    parser.add_argument("--song-seconds", type=float, default=40.0, help="how much of each real song")
+    parser.add_argument("--seeds", type=int, default=3, help="dances for each piece")
+    parser.add_argument("--temperature", type=float, default=1.0, help="as in duende dance")
+    parser.add_argument("--top-k", type=int, default=40, help="as in duende dance")
+    parser.add_argument("-o", "--out", default="out/evaluation", help="folder for report.md and report.json")
+
+
+def run(options: argparse.Namespace) -> None:
+    """Score, write the report and print it."""
+    system = from_pretrained(options.model)
+    data = StarterSet.open(Path(options.data))
+    clips, training = data.clips("test"), data.clips("train")
+    if not clips:
+        raise DuendeError(f"{options.data} holds no held-out clips; build it again with: duende data starter")
+    features = feature_set(system.config.feature_set.split("@")[0])
+    sampling = Sampling(temperature=options.temperature, top_k=options.top_k or None)
+    composed = [held_out_clip(clip, features) for clip in clips]
+    real = []
+    for path in options.songs:
+        song = Song.read(path)
+        song = song.cropped(max(0.0, song.duration / 2 - options.song_seconds / 2), options.song_seconds)
+        real.append(HeldOut(Path(path).stem, extract_features(song, features, track_beats(song))))
+    codes = reconstruction(system, clips)
+    tables = {}
+    for name, music in (("composed music", composed), ("real songs", real)):
+        if music:
+            with tqdm(desc=name, file=sys.stderr, leave=False) as bar:
+
+                def advance(done: int, total: int, bar: tqdm = bar) -> None:
+                    bar.total = total
+                    bar.update(done - bar.n)
+
+                moves = [clip.motion for clip in training if clip.motion is not None]
+                tables[name] = compare(system, music, moves, sampling, range(options.seeds), advance)
+    text = "\n".join(
+        [f"reconstruction: {json.dumps(asdict(codes), indent=1)}\n"]
+        + [f"## {name}\n\n{markdown(rows)}" for name, rows in tables.items()]
+    )
+    out = Path(options.out)
+    with replacing(out / "report.md") as path:
+        path.write_text(text, encoding="utf-8")
+    with replacing(out / "report.json") as path:
+        values = {"reconstruction": asdict(codes), **{k: [asdict(r) for r in v] for k, v in tables.items()}}
+        path.write_text(json.dumps(values, indent=1), encoding="utf-8")
+    print(text)

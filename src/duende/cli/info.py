@@ -1,0 +1,39 @@
+"""Tell what a model is: its size, music features, styles and training."""
+
+from __future__ import annotations
+
+import argparse
+
+from duende.systems.storage import SHIPPED, from_pretrained
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of ``duende info``."""
+    parser.add_argument("--model", default=SHIPPED, help="name or folder of a model")
+
+
+def run(options: argparse.Namespace) -> None:
+    """Print a short table."""
+    system = from_pretrained(options.model)
+    config = system.config
+    parts = {
+        "upper body": system.upper,
+        "lower body": system.lower,
+        "root path": system.root,
+        "music to codes": system.gpt,
+    }
+    rows = [
+        ("model", str(options.model)),
+        ("system", config.system),
+        ("music features", config.feature_set),
+        ("frame rate", f"{config.frame_rate:g} a second, {config.code_rate:g} codes"),
+        ("codebooks", f"{config.upper.codes} x {config.upper.code_dimension}, upper and lower"),
+        ("frequency modules", "on" if config.upper.frequency else "off"),
+        ("styles", ", ".join(config.styles) or "none"),
+    ]
+    rows += [
+        (name, f"{sum(p.numel() for p in part.parameters()) / 1e6:.2f} million parameters")
+        for name, part in parts.items()
+    ]
+    for name, value in rows:
+        print(f"{name:18} {value}")

@@ -1,0 +1,54 @@
+"""Train a system from a recipe; started again, it goes on where it stopped."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from tqdm import tqdm
+
+from duende.errors import DuendeError
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of ``duende train``."""
+    parser.add_argument("recipe", help="YAML file, such as recipes/starter.yaml")
+    parser.add_argument("--data", required=True, help="folder of a data set made by duende data")
+    parser.add_argument("-o", "--out", help="folder for checkpoints, logs and the model; default: runs/RECIPE")
+    parser.add_argument("--devices", default="auto", help="number of processes or graphics processors")
+    parser.add_argument("--stages", default="", help="only these stages, separated by commas")
+
+
+def run(options: argparse.Namespace) -> None:
+    """Train with a progress bar for each stage."""
+    try:
+        from duende.training.recipe import load_recipe
+        from duende.training.run import STAGES, train
+    except ModuleNotFoundError as error:
+        raise DuendeError(f"training needs {error.name}; install it with: pip install 'duende[train]'") from error
+
+    recipe = load_recipe(options.recipe)
+    stages = [stage for stage in options.stages.split(",") if stage]
+    if set(stages) - set(STAGES):
+        raise DuendeError(f"--stages {options.stages}: the stages are {', '.join(STAGES)}")
+    if options.devices != "auto" and not options.devices.isdigit():
+        raise DuendeError(f"--devices is a number or 'auto', got {options.devices!r}")
+    bars: dict[str, tqdm] = {}
+
+    def report(stage: str, done: int, steps: int, values: dict[str, float]) -> None:
+        bar = bars.setdefault(stage, tqdm(total=steps, desc=stage, file=sys.stderr, initial=done))
+        bar.update(done - bar.n)
+        bar.set_postfix({name: f"{value:.4g}" for name, value in list(values.items())[:4]}, refresh=False)
+
+    folder = train(
+        recipe,
+        Path(options.data),
+        Path(options.out or f"runs/{recipe.name}"),
+        devices="auto" if options.devices == "auto" else int(options.devices),
+        report=report,
+        only=stages,
+    )
+    for bar in bars.values():
+        bar.close()
+    print(f"{folder}  the trained model; dance with: duende dance SONG --model {folder}")

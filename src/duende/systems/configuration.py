@@ -1,0 +1,63 @@
+"""What a system is made of, as data that travels beside its weights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from duende.errors import DuendeError
+from duende.models.gpt import GPTConfig
+from duende.models.vqvae import VQVAEConfig
+from duende.motion.representation import PoseRepresentation
+
+
+@dataclass(frozen=True)
+class SystemConfig:
+    """Everything needed to rebuild a system around its weights.
+
+    Attributes:
+        system: which class reads the folder.
+        feature_set: identity (``name@version``) of the music features that it listens to.
+        representation: how poses become channels, see :class:`PoseRepresentation`.
+        frame_rate: frames per second that the decoder makes.
+        upper: network of the upper half-body.
+        lower: network of the lower half-body; the root decoder has the same shape.
+        gpt: network that turns music into codes.
+        styles: names of the styles that the network was told of, in the order of their ids.
+        starts: for each style (and ``""`` for any) pairs of codes that real dances began with.
+    """
+
+    system: str
+    feature_set: str
+    representation: str
+    frame_rate: float
+    upper: VQVAEConfig
+    lower: VQVAEConfig
+    gpt: GPTConfig
+    styles: tuple[str, ...] = ()
+    starts: dict[str, list[list[int]]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        poses = self.poses
+        if (self.upper.channels, self.lower.channels) != (poses.upper_channels, poses.lower_channels):
+            raise DuendeError(
+                f"representation {self.representation!r} has {poses.upper_channels} upper and "
+                f"{poses.lower_channels} lower channels, the networks {self.upper.channels} and {self.lower.channels}"
+            )
+        if self.gpt.styles != len(self.styles):
+            raise DuendeError(
+                f"the network knows {self.gpt.styles} styles but {len(self.styles)} are named; give as many names"
+            )
+
+    @property
+    def poses(self) -> PoseRepresentation:
+        """How poses become channels."""
+        return PoseRepresentation(self.representation)  # type: ignore[arg-type]
+
+    @property
+    def code_rate(self) -> float:
+        """Codes per second."""
+        return self.frame_rate / 2**self.upper.stages
+
+    def with_starts(self, starts: dict[str, list[list[int]]]) -> SystemConfig:
+        """Return the same system with other start codes."""
+        return replace(self, starts=starts)

@@ -1,0 +1,165 @@
+"""ExpressiveBailando: two FreqVQ-VAEs, a root decoder and a cross-conditional GPT (ICASSP 2024, section 2).
+
+With ``frequency`` off in the config it is Bailando without its reinforcement learning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from duende.audio.music import MusicFeatures
+from duende.errors import DuendeError
+from duende.models.gpt import CrossConditionalGPT, Sampling
+from duende.models.vqvae import FreqVQVAE, RootDecoder
+from duende.motion import Motion
+from duende.motion.feet import plant_feet
+from duende.motion.inverse_kinematics import fit_rotations
+from duende.systems.configuration import SystemConfig
+
+Progress = Callable[[int, int], None]
+DECODED_AT_ONCE = 240
+
+
+class ExpressiveBailando(nn.Module):
+    """Music features in, a :class:`Motion` out."""
+
+    music_mean: Tensor
+    music_scale: Tensor
+
+    def __init__(self, config: SystemConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.upper = FreqVQVAE(config.upper)
+        self.lower = FreqVQVAE(config.lower)
+        self.root = RootDecoder(config.lower, config.poses.root_channels)
+        self.gpt = CrossConditionalGPT(config.gpt)
+        self.register_buffer("music_mean", torch.zeros(config.gpt.music_dimension))
+        self.register_buffer("music_scale", torch.ones(config.gpt.music_dimension))
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return self.music_mean.device
+
+    def normalise(self, music: Tensor) -> Tensor:
+        """Bring music features ``(B, T, D)`` to the mean and spread that the network was trained with."""
+        return (music - self.music_mean) / self.music_scale
+
+    def dance(
+        self,
+        features: MusicFeatures,
+        *,
+        seed: int = 0,
+        sampling: Sampling | None = None,
+        style: str | None = None,
+        start: tuple[int, int] | None = None,
+        planted: bool = True,
+        progress: Progress | None = None,
+    ) -> Motion:
+        """Dance to a song.
+
+        Args:
+            features: of the feature set that the config names.
+            seed: chooses the start and, with a temperature above 0, the whole dance.
+            sampling: how codes are drawn; by default the most probable one, as in the paper.
+            style: one of the config's styles; by default the music decides.
+            start: upper and lower code to begin with; by default one that a real dance began with.
+            planted: hold standing feet in place.
+            progress: called with codes done and codes in all.
+
+        Returns:
+            A motion at the config's frame rate with 8 frames for each row of ``features``.
+
+        Raises:
+            DuendeError: the features are of another set, the style is unknown, or the start is out of range.
+        """
+        codes = self.choreograph(features, seed=seed, sampling=sampling, style=style, start=start, progress=progress)
+        motion = self.perform(codes)
+        return plant_feet(motion) if planted else motion
+
+    @torch.inference_mode()
+    def choreograph(
+        self,
+        features: MusicFeatures,
+        *,
+        seed: int = 0,
+        sampling: Sampling | None = None,
+        style: str | None = None,
+        start: tuple[int, int] | None = None,
+        progress: Progress | None = None,
+    ) -> np.ndarray:
+        """Choose upper and lower pose codes ``(T, 2)``, one pair for each row of ``features``."""
+        if features.feature_set.identity != self.config.feature_set:
+            raise DuendeError(
+                f"this model listens to features {self.config.feature_set}, "
+                f"got {features.feature_set.identity}; extract those"
+            )
+        self.eval()
+        rng = np.random.default_rng(seed)
+        first = start if start is not None else self._draw_start(style, rng)
+        self._check_start(first)
+        music = torch.from_numpy(np.asarray(features.values, dtype=np.float32))[None].to(self.device)
+        # Step i predicts code i + 1 and hears the music of that code.
+        heard = torch.cat([music[:, 1:], music[:, -1:]], dim=1)
+        generator = torch.Generator(device=self.device).manual_seed(int(rng.integers(2**62)))
+        codes = self.gpt.generate(
+            self.normalise(heard),
+            torch.tensor([first], device=self.device),
+            style=torch.tensor([self._style_id(style)], device=self.device) if self.config.styles else None,
+            sampling=sampling or Sampling(),
+            generator=generator,
+            progress=progress,
+        )
+        return codes[0].cpu().numpy()
+
+    @torch.inference_mode()
+    def perform(self, codes: np.ndarray) -> Motion:
+        """Decode pose codes ``(T, 2)`` to a motion of ``8 T`` frames.
+
+        Long dances are decoded in pieces with as much context as the decoder sees, so that memory does not grow
+        and the result is that of one piece.
+        """
+        self.eval()
+        both = torch.as_tensor(codes, dtype=torch.long, device=self.device)
+        context = self.upper.decoder_receptive_field()
+        ratio = self.upper.downsampling
+        pieces: list[list[np.ndarray]] = []
+        for first in range(0, len(both), DECODED_AT_ONCE):
+            last = min(first + DECODED_AT_ONCE, len(both))
+            before = max(first - context, 0)
+            window = both[before : last + context]
+            kept = slice((first - before) * ratio, (last - before) * ratio)
+            decoded = (
+                self.upper.decode(window[None, :, 0]),
+                self.lower.decode(window[None, :, 1]),
+                self.root(window[None, :, 1], self.lower),
+            )
+            pieces.append([part[0, kept].float().cpu().numpy() for part in decoded])
+        upper, lower, root = (np.concatenate([piece[i] for piece in pieces]) for i in range(3))
+        positions = self.config.poses.decode(upper, lower, root)
+        return fit_rotations(positions, self.config.frame_rate)
+
+    def _style_id(self, style: str | None) -> int:
+        if style is None:
+            return len(self.config.styles)
+        if style not in self.config.styles:
+            known = ", ".join(self.config.styles) or "none"
+            raise DuendeError(f"unknown style {style!r}; the styles of this model are: {known}")
+        return self.config.styles.index(style)
+
+    def _draw_start(self, style: str | None, rng: np.random.Generator) -> tuple[int, int]:
+        self._style_id(style)
+        choices = self.config.starts.get(style or "") or self.config.starts.get("") or []
+        if not choices:
+            codes = rng.integers(0, self.config.upper.codes, 2)
+            return int(codes[0]), int(codes[1])
+        upper, lower = choices[int(rng.integers(len(choices)))]
+        return upper, lower
+
+    def _check_start(self, start: tuple[int, int]) -> None:
+        if not all(0 <= code < self.config.upper.codes for code in start):
+            raise DuendeError(f"start codes run from 0 to {self.config.upper.codes - 1}, got {start}")

@@ -1,0 +1,132 @@
+"""A recipe: everything an experiment is made of, in one YAML file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from duende.configuration import from_mapping
+from duende.errors import DuendeError
+from duende.models.gpt import GPTConfig
+from duende.models.vqvae import VQVAEConfig
+from duende.motion.representation import PoseRepresentation
+from duende.systems.configuration import SystemConfig
+
+
+@dataclass(frozen=True)
+class StageConfig:
+    """How one stage is trained. The defaults are Bailando's for its first stage.
+
+    Attributes:
+        epochs: passes over all crops; give this or ``steps``.
+        steps: optimiser steps; give this or ``epochs``.
+        batch: crops in a step, over all processes.
+        frames: length of a crop in frames at 60 a second.
+        stride: frames from one crop's start to the next.
+        learning_rate: of Adam.
+        betas: of Adam.
+        weight_decay: decoupled; 0 gives plain Adam.
+        milestones: shares of the training (0 to 1) at which the rate falls to a tenth.
+        schedule: ``"steps"`` follows ``milestones``, ``"cosine"`` falls smoothly to 2 % of the rate.
+        warmup: steps over which the rate rises from 0.
+        clip: largest norm of the gradient, 0 for none.
+        average: decay of a running mean of the weights that is kept in their place, 0 for none.
+    """
+
+    epochs: float | None = None
+    steps: int | None = None
+    batch: int = 32
+    frames: int = 240
+    stride: int = 40
+    learning_rate: float = 3e-5
+    betas: tuple[float, float] = (0.5, 0.999)
+    weight_decay: float = 0.0
+    milestones: tuple[float, ...] = ()
+    schedule: str = "steps"
+    warmup: int = 0
+    clip: float = 0.0
+    average: float = 0.0
+
+    def __post_init__(self) -> None:
+        if (self.epochs is None) == (self.steps is None):
+            raise DuendeError("a training stage needs either epochs or steps, and not both")
+        if self.schedule not in ("steps", "cosine"):
+            raise DuendeError(f"a schedule is 'steps' or 'cosine', got {self.schedule!r}")
+        if self.frames % 8 or self.stride % 8:
+            raise DuendeError(f"frames and stride are multiples of 8, got {self.frames} and {self.stride}")
+
+    def total_steps(self, crops: int) -> int:
+        """Optimiser steps of the whole stage, given the number of crops in the data."""
+        if self.steps is not None:
+            return self.steps
+        assert self.epochs is not None
+        return max(1, round(self.epochs * max(1, crops // self.batch)))
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One experiment.
+
+    Attributes:
+        name: of the experiment.
+        representation: how poses become channels.
+        vqvae: fields of :class:`VQVAEConfig`, for both halves; ``channels`` is filled in.
+        gpt: fields of :class:`GPTConfig`; ``music_dimension`` and ``styles`` are filled in.
+        styled: whether the network is told the style of a dance.
+        stages: ``vqvae``, ``root`` and ``gpt``.
+        seed: of weights, crops and dropout.
+        precision: ``"auto"`` (bf16 where the processor has it), ``"32-true"`` or ``"bf16-mixed"``.
+        float16_weights: store the finished weights in half the space.
+    """
+
+    name: str
+    stages: dict[str, StageConfig]
+    representation: str = "heading"
+    vqvae: dict[str, Any] = field(default_factory=dict)
+    gpt: dict[str, Any] = field(default_factory=dict)
+    styled: bool = False
+    seed: int = 0
+    precision: str = "auto"
+    float16_weights: bool = False
+
+    def system_config(self, feature_set: str, dimension: int, styles: tuple[str, ...]) -> SystemConfig:
+        """Fill in what the data decide."""
+        poses = PoseRepresentation(self.representation)  # type: ignore[arg-type]
+        known = styles if self.styled else ()
+
+        def half(channels: int) -> VQVAEConfig:
+            return from_mapping(VQVAEConfig, {**self.vqvae, "channels": channels}, f"recipe {self.name}: vqvae")
+
+        gpt = {**self.gpt, "music_dimension": dimension, "styles": len(known)}
+        gpt.setdefault("codes", half(1).codes)
+        return SystemConfig(
+            system="expressive_bailando",
+            feature_set=feature_set,
+            representation=self.representation,
+            frame_rate=60.0,
+            upper=half(poses.upper_channels),
+            lower=half(poses.lower_channels),
+            gpt=from_mapping(GPTConfig, gpt, f"recipe {self.name}: gpt"),
+            styles=known,
+        )
+
+
+def load_recipe(path: str | Path) -> Recipe:
+    """Read a recipe.
+
+    Raises:
+        DuendeError: the file is missing, is not YAML, or has an unknown key or a value of the wrong type.
+    """
+    path = Path(path)
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise DuendeError(f"no recipe {path}; the repository's are in recipes/") from None
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise DuendeError(f"{path} cannot be read as YAML: {str(error).splitlines()[0]}; mend that line") from error
+    if not isinstance(values, dict):
+        raise DuendeError(f"{path} should be a mapping of names to values; see recipes/starter.yaml")
+    return from_mapping(Recipe, values, str(path))

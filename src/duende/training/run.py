@@ -1,0 +1,134 @@
+"""From a recipe and a data set to a folder that dances."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from lightning_fabric import Fabric
+
+from duende.configuration import to_mapping
+from duende.datasets.store import Clip, StarterSet
+from duende.errors import DuendeError
+from duende.files import replacing
+from duende.systems.expressive_bailando import ExpressiveBailando
+from duende.systems.storage import save_pretrained
+from duende.training.loop import run_stage
+from duende.training.recipe import Recipe
+from duende.training.stages import CodeStage, PoseStage, RootStage, Stage, encode_clip
+
+STAGES: dict[str, Callable[..., Stage]] = {"vqvae": PoseStage, "root": RootStage, "gpt": CodeStage}
+
+StageReport = Callable[[str, int, int, dict[str, float]], None]
+"""Called with the stage's name, steps done, steps in all and the latest terms."""
+
+
+def train(
+    recipe: Recipe,
+    data: Path,
+    out: Path,
+    devices: int | str = "auto",
+    report: StageReport | None = None,
+    only: Sequence[str] = (),
+) -> Path:
+    """Train all stages of ``recipe``, going on where an earlier run in ``out`` stopped.
+
+    Args:
+        recipe: what to train.
+        data: folder of a data set made by ``duende data``.
+        out: for checkpoints, logs and, in ``out/model``, the finished system.
+        devices: number of processes or graphics processors.
+        report: told of progress.
+        only: names of stages to train; by default those of the recipe in order.
+
+    Returns:
+        The folder of the system.
+
+    Raises:
+        DuendeError: data and recipe do not fit, or a checkpoint in ``out`` is of another recipe.
+    """
+    clips = StarterSet.open(data).clips("train")
+    if not clips:
+        raise DuendeError(f"{data} holds no clips for training; build it again with: duende data starter")
+    _check_same_recipe(recipe, out)
+    fabric = Fabric(accelerator="auto", devices=devices, precision=_precision(recipe.precision))  # type: ignore[arg-type]
+    fabric.launch()
+    torch.manual_seed(recipe.seed)
+    system = new_system(recipe, clips, StarterSet.open(data).feature_set)
+    for name in [stage for stage in STAGES if stage in recipe.stages and (not only or stage in only)]:
+        train_stage(name, system, clips, recipe, fabric, out, report)
+    if fabric.is_global_zero:
+        system.config = system.config.with_starts(starting_codes(system, clips))
+        save_pretrained(system, out / "model", dtype=torch.float16 if recipe.float16_weights else torch.float32)
+    fabric.barrier()
+    return out / "model"
+
+
+def new_system(recipe: Recipe, clips: Sequence[Clip], feature_set: str) -> ExpressiveBailando:
+    """Build an untrained system that fits the data, with the mean and spread of their music."""
+    music = [np.asarray(clip.music, np.float32) for clip in clips if clip.music is not None and len(clip.music)]
+    dimension = music[0].shape[1] if music else 1
+    styles = tuple(sorted({clip.style for clip in clips}))
+    system = ExpressiveBailando(recipe.system_config(feature_set, dimension, styles))
+    if music:
+        every = np.concatenate(music)
+        system.music_mean.copy_(torch.from_numpy(every.mean(axis=0)))
+        system.music_scale.copy_(torch.from_numpy(np.maximum(every.std(axis=0), 1e-3)))
+    return system
+
+
+def train_stage(
+    name: str,
+    system: ExpressiveBailando,
+    clips: Sequence[Clip],
+    recipe: Recipe,
+    fabric: Fabric,
+    out: Path,
+    report: StageReport | None = None,
+    stop_after: int | None = None,
+) -> bool:
+    """Train one stage of ``recipe`` in ``out/NAME``; return whether it is finished."""
+    system.to(fabric.device)
+    stage = STAGES[name](system, clips, recipe.stages[name])
+
+    def told(done: int, steps: int, values: dict[str, float]) -> None:
+        if report and fabric.is_global_zero:
+            report(name, done, steps, values)
+
+    return run_stage(fabric, stage, out / name, recipe.seed, told, stop_after)
+
+
+def starting_codes(
+    system: ExpressiveBailando, clips: Sequence[Clip], per_style: int = 24
+) -> dict[str, list[list[int]]]:
+    """Collect code pairs that real dances began with: for each style, and under ``""`` for any."""
+    starts: dict[str, list[list[int]]] = {"": []}
+    for clip in clips:
+        pair = [int(code) for code in encode_clip(system, clip)[0]]
+        for key in ("", clip.style) if clip.style in system.config.styles else ("",):
+            known = starts.setdefault(key, [])
+            if pair not in known and (key == "" or len(known) < per_style):
+                known.append(pair)
+    return starts
+
+
+def _check_same_recipe(recipe: Recipe, out: Path) -> None:
+    record = out / "recipe.json"
+    mine = json.loads(json.dumps(to_mapping(recipe)))
+    if record.exists():
+        if json.loads(record.read_text(encoding="utf-8")) != mine:
+            raise DuendeError(f"{out} holds a run of another recipe; choose another folder, or delete that one")
+        return
+    with replacing(record) as path:
+        path.write_text(json.dumps(mine, indent=1), encoding="utf-8")
+
+
+def _precision(wanted: str) -> str:
+    if wanted != "auto":
+        return wanted
+    if torch.cuda.is_available():
+        return "bf16-mixed" if torch.cuda.is_bf16_supported() else "32-true"
+    return "bf16-mixed" if torch.cpu._is_avx512_bf16_supported() else "32-true"

@@ -1,0 +1,183 @@
+"""The three stages of training: what a step looks at, and what it minimises."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from duende.datasets.crops import Crops, cropped
+from duende.datasets.store import Clip
+from duende.models.vqvae import root_loss
+from duende.systems.expressive_bailando import ExpressiveBailando
+from duende.training.recipe import StageConfig
+
+Batch = dict[str, Tensor]
+Terms = dict[str, Tensor]
+IGNORED = -100
+
+
+class Stage(Protocol):
+    """What the loop needs to know of a stage."""
+
+    config: StageConfig
+    crops: Crops
+    network: nn.Module
+    """Called with a batch, returns the loss and its terms; its trainable parameters are those of the stage."""
+
+    def batch(self, picks: Sequence[tuple[int, int]]) -> Batch:
+        """Collect the crops of a step."""
+
+
+class HalvesLoss(nn.Module):
+    """Reconstruction of both half-bodies: the mean of the two losses (Bailando's first stage)."""
+
+    def __init__(self, system: ExpressiveBailando) -> None:
+        super().__init__()
+        self.upper, self.lower = system.upper, system.lower
+
+    def forward(self, batch: Batch) -> tuple[Tensor, Terms]:
+        """Return the loss and, for each half, its terms and codebook perplexity."""
+        upper, lower = self.upper(batch["upper"]), self.lower(batch["lower"])
+        terms = {
+            f"{half}/{name}": value
+            for half, result in (("upper", upper), ("lower", lower))
+            for name, value in {**result.terms, "perplexity": result.perplexity}.items()
+        }
+        return (upper.loss + lower.loss) / 2, terms
+
+
+class PoseStage:
+    """First stage: the two codebooks."""
+
+    def __init__(self, system: ExpressiveBailando, clips: Sequence[Clip], config: StageConfig) -> None:
+        self.config = config
+        self.clips = clips
+        self.crops = Crops.over([len(clip.upper) for clip in clips], config.frames, config.stride)
+        self.network = HalvesLoss(system)
+
+    def batch(self, picks: Sequence[tuple[int, int]]) -> Batch:
+        """Collect root-relative poses of both halves."""
+        length = self.config.frames
+        return {
+            half: _stacked([cropped(getattr(self.clips[i], half), start, length) for i, start in picks])
+            for half in ("upper", "lower")
+        }
+
+
+class RootLoss(nn.Module):
+    """The root path from the frozen lower-body codes (Bailando's second stage)."""
+
+    def __init__(self, system: ExpressiveBailando) -> None:
+        super().__init__()
+        self.root = system.root
+        # Kept out of the registered modules: it is frozen, and belongs to no optimiser or checkpoint here.
+        self._frozen = [system.lower]
+
+    def forward(self, batch: Batch) -> tuple[Tensor, Terms]:
+        """Return the loss on root channels and on their differences."""
+        lower = self._frozen[0].eval()
+        with torch.no_grad():
+            codes = lower.encode(batch["lower"])
+        loss = root_loss(self.root(codes, lower), batch["root"])
+        return loss, {"root": loss.detach()}
+
+
+class RootStage:
+    """Second stage: the root path."""
+
+    def __init__(self, system: ExpressiveBailando, clips: Sequence[Clip], config: StageConfig) -> None:
+        self.config = config
+        self.clips = clips
+        self.crops = Crops.over([len(clip.lower) for clip in clips], config.frames, config.stride)
+        self.network = RootLoss(system)
+
+    def batch(self, picks: Sequence[tuple[int, int]]) -> Batch:
+        """Collect lower-body poses and root channels."""
+        length = self.config.frames
+        return {
+            name: _stacked([cropped(getattr(self.clips[i], name), start, length) for i, start in picks])
+            for name in ("lower", "root")
+        }
+
+
+class CodeLoss(nn.Module):
+    """Cross-entropy of the next upper and lower code (third stage)."""
+
+    def __init__(self, system: ExpressiveBailando) -> None:
+        super().__init__()
+        self.gpt = system.gpt
+
+    def forward(self, batch: Batch) -> tuple[Tensor, Terms]:
+        """Return the loss, and the share of codes that were the most probable ones."""
+        logits = self.gpt(batch["music"], batch["upper"], batch["lower"], batch.get("style"))
+        loss = self.gpt.loss(logits, batch["next_upper"], batch["next_lower"])
+        known = batch["next_upper"] != IGNORED
+        right = {
+            f"{half}/accuracy": (getattr(logits, half).argmax(-1) == batch[f"next_{half}"])[known].float().mean()
+            for half in ("upper", "lower")
+        }
+        return loss, {"cross_entropy": loss.detach(), **right}
+
+
+class CodeStage:
+    """Third stage: the GPT over codes, which are computed once with the frozen encoders.
+
+    Step i is given code i and the music of code i + 1, and predicts code i + 1.
+    """
+
+    def __init__(self, system: ExpressiveBailando, clips: Sequence[Clip], config: StageConfig) -> None:
+        self.config = config
+        self.length = config.frames // system.upper.downsampling - 1
+        self.styles = system.config.styles
+        with torch.no_grad():
+            self.music = [
+                system.normalise(torch.from_numpy(np.asarray(clip.music, np.float32))).numpy() for clip in clips
+            ]
+        self.codes = [encode_clip(system, clip) for clip in clips]
+        self.style_ids = [
+            self.styles.index(clip.style) if clip.style in self.styles else len(self.styles) for clip in clips
+        ]
+        ratio = system.upper.downsampling
+        self.crops = Crops.over(
+            [len(codes) - 1 for codes in self.codes], self.length, max(1, config.stride // ratio), padded=True
+        )
+        self.network = CodeLoss(system)
+
+    def batch(self, picks: Sequence[tuple[int, int]]) -> Batch:
+        """Collect codes, the codes after them (``IGNORED`` past the end) and the music of those."""
+        rows: dict[str, list[np.ndarray]] = {
+            name: [] for name in ("upper", "lower", "next_upper", "next_lower", "music")
+        }
+        for clip, start in picks:
+            codes, music = self.codes[clip], self.music[clip]
+            given = cropped(codes[:-1], start, self.length)
+            following = cropped(codes[1:], start, self.length).copy()
+            following[len(codes) - 1 - start :] = IGNORED
+            for half, name in enumerate(("upper", "lower")):
+                rows[name].append(given[:, half])
+                rows[f"next_{name}"].append(following[:, half])
+            rows["music"].append(cropped(music[1:], start, self.length))
+        batch = {name: _stacked(items) for name, items in rows.items()}
+        if self.styles:
+            batch["style"] = torch.tensor([self.style_ids[clip] for clip, _ in picks])
+        return batch
+
+
+@torch.no_grad()
+def encode_clip(system: ExpressiveBailando, clip: Clip) -> np.ndarray:
+    """Return the codes ``(T / 8, 2)`` of a whole clip, upper first."""
+    system.eval()
+    halves = [
+        network.encode(torch.from_numpy(np.asarray(poses, np.float32))[None].to(system.device))[0].cpu().numpy()
+        for network, poses in ((system.upper, clip.upper), (system.lower, clip.lower))
+    ]
+    return np.stack(halves, axis=1)
+
+
+def _stacked(arrays: Sequence[np.ndarray]) -> Tensor:
+    stacked = np.stack(arrays)
+    return torch.from_numpy(stacked.astype(np.float32 if stacked.dtype.kind == "f" else np.int64, copy=False))

@@ -1,0 +1,115 @@
+"""The command line end to end, with good and bad input."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from duende.formats.npz import read_npz
+
+from duende.cli.main import main
+
+
+@pytest.fixture(scope="module")
+def song(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("song") / "Mi canción.wav"
+    rate = 22_050
+    at = np.arange(4 * rate) / rate
+    beat = np.exp(-20 * (at % 0.5)) * np.sin(6.28 * 220 * at)
+    soundfile.write(path, np.stack([beat, beat], axis=1) * 0.5, rate)
+    return path
+
+
+def run(*arguments: str | Path) -> int:
+    return main([str(argument) for argument in arguments])
+
+
+def test_a_song_becomes_four_files(song: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("dance", song, "--out", tmp_path, "--model", "debug", "--seconds", 2) == 0
+    names = sorted(file.name for file in tmp_path.iterdir())
+    assert names == [f"Mi canción.{suffix}" for suffix in ("bvh", "html", "mp4", "npz")]
+    printed = capsys.readouterr().out
+    assert all(name in printed for name in names)
+    motion = read_npz(tmp_path / "Mi canción.npz")
+    assert len(motion) == 120
+
+
+def test_the_same_seed_gives_the_same_dance(song: Path, tmp_path: Path) -> None:
+    for folder, seed in (("a", 4), ("b", 4), ("c", 5)):
+        assert run("dance", song, "-o", tmp_path / folder, "--model", "debug", "--formats", "npz", "--seed", seed) == 0
+    first, again, other = ((tmp_path / folder / "Mi canción.npz").read_bytes() for folder in "abc")
+    assert first == again != other
+
+
+def test_silence_and_a_very_short_song_still_get_a_dance(tmp_path: Path) -> None:
+    for name, samples in (("silence", np.zeros(44_100)), ("short", np.sin(np.arange(4410)))):
+        soundfile.write(tmp_path / f"{name}.wav", samples, 22_050)
+        assert run("dance", tmp_path / f"{name}.wav", "-o", tmp_path, "--model", "debug", "--formats", "bvh,npz") == 0
+        assert len(read_npz(tmp_path / f"{name}.npz")) == round(len(samples) / 22_050 * 60)
+
+
+def fails(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> str:
+    assert run(*arguments) == 2
+    message = capsys.readouterr().err.strip().splitlines()[-1]
+    assert message.startswith("duende: ")
+    return message
+
+
+def test_mistakes_end_in_one_sentence(song: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = tmp_path / "words.mp3"
+    text.write_text("this is no song\n" * 50)
+    empty = tmp_path / "empty.wav"
+    empty.touch()
+    out = tmp_path / "out"
+    common = ("--out", out, "--model", "debug")
+    assert "words.mp3" in fails(capsys, "dance", text, *common)
+    assert "empty.wav" in fails(capsys, "dance", empty, *common)
+    assert "nowhere.mp3" in fails(capsys, "dance", tmp_path / "nowhere.mp3", *common)
+    assert "mp4, html" in fails(capsys, "dance", song, *common, "--formats", "gif")
+    assert "polka" in fails(capsys, "dance", song, *common, "--style", "polka")
+    assert "--seconds" in fails(capsys, "dance", song, *common, "--seconds", "-3")
+    assert "--temperature" in fails(capsys, "dance", song, *common, "--temperature", "-1")
+    assert "no model" in fails(capsys, "dance", song, "--out", out, "--model", tmp_path / "none")
+    assert "--help" in fails(capsys, "dance", song, "--surprise")
+    assert "no recipe" in fails(capsys, "train", tmp_path / "none.yaml", "--data", tmp_path)
+    assert not list(out.iterdir())
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_read_only_folder_is_named(song: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    tmp_path.chmod(0o500)
+    assert "cannot write" in fails(capsys, "dance", song, "--out", tmp_path, "--model", "debug")
+
+
+def test_a_file_in_place_of_the_folder_is_named(song: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "taken").touch()
+    assert "taken" in fails(capsys, "dance", song, "--out", tmp_path / "taken", "--model", "debug")
+
+
+def test_a_full_disk_leaves_nothing_behind(
+    song: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(np, "savez_compressed", full)
+    monkeypatch.setattr(np, "savez", full)
+    message = fails(capsys, "dance", song, "--out", tmp_path, "--model", "debug", "--formats", "npz")
+    assert "no space left" in message
+    assert not list(tmp_path.iterdir())
+
+
+def test_every_command_has_help(capsys: pytest.CaptureFixture[str]) -> None:
+    for command in ("dance", "train", "data", "evaluate", "info"):
+        with pytest.raises(SystemExit) as ended:
+            main([command, "--help"])
+        assert ended.value.code == 0
+        assert "usage" in capsys.readouterr().out
+
+
+def test_info_names_the_parts(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("info", "--model", "debug") == 0
+    assert "calm, lively" in capsys.readouterr().out

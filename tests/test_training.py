@@ -1,0 +1,183 @@
+"""Training: every stage learns, and a killed run goes on as if nothing had happened."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from duende.audio.features import feature_set
+from duende.datasets.store import Clip
+from duende.motion.representation import PoseRepresentation
+from lightning_fabric import Fabric
+
+from duende.datasets.crops import Crops, cropped
+from duende.errors import DuendeError
+from duende.motion import Motion
+from duende.training.recipe import Recipe, StageConfig, load_recipe
+from duende.training.run import new_system, starting_codes, train_stage
+
+RECIPES = Path(__file__).resolve().parents[1] / "recipes"
+SMALL = {"steps": 6, "batch": 4, "frames": 64, "stride": 16, "learning_rate": 1e-3}
+
+
+@pytest.fixture
+def recipe() -> Recipe:
+    return Recipe(
+        name="tiny",
+        styled=True,
+        precision="32-true",
+        vqvae={"width": 32, "codes": 16, "code_dimension": 32, "dilations": [1]},
+        gpt={"width": 32, "layers": 1, "heads": 2, "window": 16},
+        stages={
+            "vqvae": StageConfig(**SMALL),
+            "root": StageConfig(**SMALL),
+            "gpt": StageConfig(**SMALL, average=0.9, clip=1.0, schedule="cosine", warmup=2),
+        },
+    )
+
+
+@pytest.fixture
+def clips(wavy_motion: Motion) -> list[Clip]:
+    features = feature_set("full_band")
+    rng = np.random.default_rng(0)
+    made = []
+    for name, motion in (("a", wavy_motion), ("b", wavy_motion.mirrored())):
+        encoded = PoseRepresentation("heading").encode(motion.positions)
+        made.append(
+            Clip(
+                name=name,
+                take=name,
+                style="salsa" if name == "a" else "pop",
+                split="train",
+                tempo=120.0,
+                mirrored=False,
+                upper=encoded.upper,
+                lower=encoded.lower,
+                root=encoded.root,
+                music=rng.normal(size=(30, features.dimension)).astype(np.float32),
+                beats=np.arange(0, 4, 0.5),
+                downbeats=np.arange(0, 4, 2.0),
+                motion=motion,
+            )
+        )
+    return made
+
+
+def fabric() -> Fabric:
+    made = Fabric(accelerator="cpu", devices=1, precision="32-true")
+    made.launch()
+    return made
+
+
+def run_all(recipe: Recipe, clips: list[Clip], out: Path, kill_at: int | None = None) -> dict[str, list[dict]]:
+    torch.manual_seed(recipe.seed)
+    system = new_system(recipe, clips, feature_set("full_band").identity)
+    for stage in ("vqvae", "root", "gpt"):
+        if kill_at is not None:
+            assert not train_stage(stage, system, clips, recipe, fabric(), out, stop_after=kill_at)
+            # A new process knows nothing but the folder: everything before this stage is read back from it.
+            torch.manual_seed(recipe.seed)
+            system = new_system(recipe, clips, feature_set("full_band").identity)
+            for earlier in ("vqvae", "root", "gpt"):
+                if earlier == stage:
+                    break
+                train_stage(earlier, system, clips, recipe, fabric(), out)
+        assert train_stage(stage, system, clips, recipe, fabric(), out)
+    return {
+        stage: [json.loads(line) for line in (out / stage / "log.jsonl").read_text().splitlines()]
+        for stage in ("vqvae", "root", "gpt")
+    }
+
+
+def test_a_killed_run_has_the_same_losses(
+    recipe: Recipe, clips: list[Clip], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("duende.training.loop.LOG_EVERY", 1)
+    whole = run_all(recipe, clips, tmp_path / "whole")
+    resumed = run_all(recipe, clips, tmp_path / "resumed", kill_at=3)
+    for stage, lines in whole.items():
+        assert [line["step"] for line in resumed[stage]] == list(range(1, 7))
+        np.testing.assert_array_equal([line["loss"] for line in lines], [line["loss"] for line in resumed[stage]])
+
+
+def test_a_log_line_cut_by_a_kill_is_dropped(recipe: Recipe, clips: list[Clip], tmp_path: Path) -> None:
+    system = new_system(recipe, clips, feature_set("full_band").identity)
+    train_stage("vqvae", system, clips, recipe, fabric(), tmp_path, stop_after=2)
+    with (tmp_path / "vqvae" / "log.jsonl").open("a") as file:
+        file.write('{"step": 3, "lo')
+    train_stage("vqvae", system, clips, recipe, fabric(), tmp_path)
+    for line in (tmp_path / "vqvae" / "log.jsonl").read_text().splitlines():
+        json.loads(line)
+
+
+def test_a_damaged_checkpoint_is_named(recipe: Recipe, clips: list[Clip], tmp_path: Path) -> None:
+    system = new_system(recipe, clips, feature_set("full_band").identity)
+    train_stage("vqvae", system, clips, recipe, fabric(), tmp_path, stop_after=1)
+    path = tmp_path / "vqvae" / "checkpoint.pt"
+    path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(DuendeError, match=r"checkpoint\.pt"):
+        train_stage("vqvae", system, clips, recipe, fabric(), tmp_path)
+
+
+def test_each_stage_learns(recipe: Recipe, clips: list[Clip], tmp_path: Path) -> None:
+    longer = {name: StageConfig(**{**SMALL, "steps": 60}) for name in ("vqvae", "root", "gpt")}
+    logs = run_all(Recipe(**{**recipe.__dict__, "stages": longer}), clips, tmp_path)
+    for stage, lines in logs.items():
+        assert lines[-1]["loss"] < lines[0]["loss"], stage
+
+
+def test_starts_are_those_of_real_dances(recipe: Recipe, clips: list[Clip]) -> None:
+    system = new_system(recipe, clips, feature_set("full_band").identity)
+    starts = starting_codes(system, clips)
+    assert set(starts) == {"", "salsa", "pop"}
+    assert all(len(pair) == 2 for pairs in starts.values() for pair in pairs)
+
+
+def test_crops_cover_every_start_once_in_an_epoch() -> None:
+    crops = Crops.over([40, 20, 7], length=16, stride=8)
+    epoch = [pick for step in range(len(crops)) for pick in crops.batch(step, 1, seed=3)]
+    assert sorted(epoch) == [(0, 0), (0, 8), (0, 16), (0, 24), (1, 0)]
+    assert crops.batch(2, 3, seed=3) == crops.batch(2, 3, seed=3)
+    with pytest.raises(DuendeError, match="longest has 40"):
+        Crops.over([40], length=41, stride=8)
+    assert cropped(np.arange(5)[:, None], 3, 4)[:, 0].tolist() == [3, 4, 4, 4]
+
+
+@pytest.mark.parametrize("path", sorted(RECIPES.glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_recipe_of_the_repository_is_valid(path: Path) -> None:
+    recipe = load_recipe(path)
+    config = recipe.system_config("full_band@1", 460, ("salsa",))
+    assert config.code_rate == 7.5
+    assert set(recipe.stages) == {"vqvae", "root", "gpt"}
+
+
+def test_the_paper_recipe_holds_the_paper_values() -> None:
+    recipe = load_recipe(RECIPES / "expressive_bailando.yaml")
+    config = recipe.system_config("bailando@1", 438, ())
+    assert (config.upper.width, config.upper.codes, config.upper.code_dimension) == (512, 512, 512)
+    assert (config.upper.signal_weight, config.upper.feature_weight, config.upper.complement_dropout) == (
+        1.0,
+        0.1,
+        0.2,
+    )
+    assert (config.gpt.layers, config.gpt.width, config.gpt.heads, config.gpt.window) == (12, 768, 12, 29)
+    assert recipe.stages["vqvae"].betas == (0.9, 0.99)
+    assert recipe.stages["vqvae"].epochs == 500
+
+
+def test_mistakes_in_recipes_are_named(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    for text in (
+        "name: x\nstages: {}\nsurprise: 1\n",
+        "- 1\n",
+        "name: [",
+        "name: x\nstages: {gpt: {batch: 2}}\n",
+    ):
+        path.write_text(text)
+        with pytest.raises(DuendeError):
+            load_recipe(path)
+    with pytest.raises(DuendeError, match="no recipe"):
+        load_recipe(tmp_path / "none.yaml")
