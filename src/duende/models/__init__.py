@@ -1,1 +1,1 @@
-""""""
+"""Networks and their losses: tensors in, tensors out."""

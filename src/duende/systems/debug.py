@@ -39,9 +39,9 @@ def debug_system(seed: int = 0) -> ExpressiveBailando:
             rest = torch.from_numpy(SMPL24.rest_positions).float()
             for half, joints in ((system.upper, SMPL24.upper), (system.lower, SMPL24.lower)):
                 half.codebook.vectors.normal_()
-                last = half.decoder_output
+                last = half.decoder.output
                 last.weight.mul_(0.2)
                 last.bias.copy_(rest[list(joints)].reshape(-1))
-            system.root.decoder_output.weight.mul_(0.05)
-            system.root.decoder_output.bias.copy_(torch.tensor([0.0, 0.0, SMPL24.rest_height, 0.0]))
+            system.root.decoder.output.weight.mul_(0.05)
+            system.root.decoder.output.bias.copy_(torch.tensor([0.0, 0.0, SMPL24.rest_height, 0.0]))
     return system.eval()

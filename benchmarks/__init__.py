@@ -1,0 +1,1 @@
+"""Where every claim about speed and memory comes from: ``python -m benchmarks``."""

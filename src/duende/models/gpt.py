@@ -1,0 +1,337 @@
+"""The cross-conditional GPT (Bailando, section 3.3; ICASSP 2024, section 2): music in, two pose codes a step out.
+
+Two forms in one class. ``positions="learned"`` is the paper's: a learned table over a window of 29 codes,
+recomputed for every code. ``positions="rotary"`` is ours: rotary positions and one causal sliding window, the same in
+training and in generation, with a rolling cache of keys and values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from duende.errors import DuendeError
+from duende.models.streams import CrossConditionalStreams
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class GPTConfig:
+    """Shape of the network; defaults are Bailando's.
+
+    Attributes:
+        music_dimension: columns of the music features.
+        codes: size of each codebook.
+        width: of tokens.
+        layers: transformer blocks.
+        heads: of attention.
+        window: steps that a step sees, its own included.
+        dropout: of embeddings and residuals.
+        attention_dropout: of attention; above 0 it is several times slower on a processor.
+        positions: ``"rotary"`` or ``"learned"``.
+        music_layers: hidden layers between music features and tokens; 0 is Bailando's single matrix.
+        styles: how many styles there are to be told of.
+        style_dropout: share of dances in training whose style is withheld.
+        code_dropout: share of given codes in training that are replaced by random ones.
+    """
+
+    music_dimension: int = 438
+    codes: int = 512
+    width: int = 768
+    layers: int = 12
+    heads: int = 12
+    window: int = 29
+    dropout: float = 0.1
+    attention_dropout: float = 0.1
+    positions: Literal["rotary", "learned"] = "rotary"
+    music_layers: int = 0
+    styles: int = 0
+    style_dropout: float = 0.1
+    code_dropout: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.width % (2 * self.heads):
+            raise DuendeError(f"a width of {self.width} does not divide into {self.heads} heads of even size")
+        if self.positions not in ("rotary", "learned"):
+            raise DuendeError(f"positions are 'rotary' or 'learned', got {self.positions!r}")
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How a code is drawn: temperature 0 takes the most probable one, as the paper does."""
+
+    temperature: float = 0.0
+    top_k: int | None = None
+    top_p: float | None = None
+
+
+@dataclass(frozen=True)
+class Logits:
+    """Scores ``(B, T, codes)`` of the next upper and lower code."""
+
+    upper: Tensor
+    lower: Tensor
+
+
+class Attention(nn.Module):
+    """Multi-head attention, with rotary positions where steps are given."""
+
+    def __init__(self, config: GPTConfig) -> None:
+        super().__init__()
+        self.heads, self.dropout = config.heads, config.attention_dropout
+        self.projection = nn.Linear(config.width, 3 * config.width)
+        self.output = nn.Linear(config.width, config.width)
+
+    def keys_and_values(self, tokens: Tensor, rotation: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
+        """Project ``(B, L, width)`` to queries, keys and values ``(B, heads, L, width / heads)``."""
+        batch, length, width = tokens.shape
+        split = self.projection(tokens).view(batch, length, 3, self.heads, width // self.heads)
+        queries, keys, values = split.permute(2, 0, 3, 1, 4)
+        if rotation is not None:
+            queries, keys = rotated(queries, rotation), rotated(keys, rotation)
+        return queries, keys, values
+
+    def attend(self, queries: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None) -> Tensor:
+        """Mix ``values`` for each query and project back to ``(B, L, width)``."""
+        dropout = self.dropout if self.training else 0.0
+        mixed = F.scaled_dot_product_attention(queries, keys, values, attn_mask=mask, dropout_p=dropout)
+        return self.output(mixed.transpose(1, 2).flatten(2))
+
+
+class Block(nn.Module):
+    """Pre-norm transformer block."""
+
+    def __init__(self, config: GPTConfig) -> None:
+        super().__init__()
+        self.attention_norm = nn.LayerNorm(config.width)
+        self.attention = Attention(config)
+        self.hidden_norm = nn.LayerNorm(config.width)
+        self.hidden = nn.Sequential(
+            nn.Linear(config.width, 4 * config.width), nn.GELU(), nn.Linear(4 * config.width, config.width)
+        )
+        self.dropout = nn.Dropout(config.dropout)
+
+    def forward(self, tokens: Tensor, mask: Tensor, rotation: Tensor | None) -> Tensor:
+        """Map ``(B, L, width)`` to the same shape."""
+        queries, keys, values = self.attention.keys_and_values(self.attention_norm(tokens), rotation)
+        return self.finish(tokens, self.attention.attend(queries, keys, values, mask))
+
+    def finish(self, tokens: Tensor, attended: Tensor) -> Tensor:
+        """Add what attention gave, then the hidden layers."""
+        tokens = tokens + self.dropout(attended)
+        return tokens + self.dropout(self.hidden(self.hidden_norm(tokens)))
+
+
+class CrossConditionalGPT(nn.Module):
+    """Music, upper and lower codes in; scores of the next codes out.
+
+    Step i is given the codes i and the music *of code i + 1* and predicts code i + 1: the caller shifts the music by
+    one row, which is all the look-ahead there is (133 ms).
+    """
+
+    def __init__(self, config: GPTConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.streams = CrossConditionalStreams(config.window)
+        layers: list[nn.Module] = []
+        dimension = config.music_dimension
+        for _ in range(config.music_layers):
+            layers += [nn.Linear(dimension, config.width), nn.GELU()]
+            dimension = config.width
+        self.music = nn.Sequential(*layers, nn.Linear(dimension, config.width))
+        self.upper = nn.Embedding(config.codes, config.width)
+        self.lower = nn.Embedding(config.codes, config.width)
+        # One more for a style that is not told.
+        self.style = nn.Embedding(config.styles + 1, config.width) if config.styles else None
+        self.stream = nn.Parameter(torch.zeros(3, config.width)) if config.positions == "rotary" else None
+        self.table = (
+            nn.Parameter(torch.zeros(1, 3 * config.window, config.width)) if config.positions == "learned" else None
+        )
+        self.dropout = nn.Dropout(config.dropout)
+        self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
+        self.norm = nn.LayerNorm(config.width)
+        self.upper_scores = nn.Linear(config.width, config.codes, bias=False)
+        self.lower_scores = nn.Linear(config.width, config.codes, bias=False)
+        self.apply(_initialise)
+        if self.stream is not None:
+            nn.init.normal_(self.stream, std=0.02)
+
+    def forward(self, music: Tensor, upper: Tensor, lower: Tensor, style: Tensor | None = None) -> Logits:
+        """Score the next codes at every step.
+
+        Args:
+            music: ``(B, T, D)``, row i the music of code i + 1.
+            upper: ``(B, T)`` codes.
+            lower: ``(B, T)`` codes.
+            style: ``(B,)`` ids; ``config.styles`` stands for a style that is not told, as does None.
+
+        Raises:
+            DuendeError: T exceeds the window of learned positions.
+        """
+        length = music.shape[1]
+        if self.table is not None and length > self.config.window:
+            raise DuendeError(f"{length} steps do not fit learned positions for {self.config.window}; give fewer")
+        if self.training and self.config.code_dropout:
+            upper, lower = self._disturbed(upper), self._disturbed(lower)
+        steps = torch.arange(length, device=music.device)
+        tokens = self.dropout(self._tokens(music, upper, lower, self._known_style(style, music), steps))
+        mask = self.streams.mask(length, music.device)
+        rotation = self._rotation(self.streams.steps(length, music.device))
+        for block in self.blocks:
+            tokens = block(tokens, mask, rotation)
+        tokens = self.norm(tokens)
+        return Logits(
+            self.upper_scores(tokens[:, length : 2 * length]), self.lower_scores(tokens[:, 2 * length :])
+        )
+
+    @staticmethod
+    def loss(logits: Logits, next_upper: Tensor, next_lower: Tensor) -> Tensor:
+        """Sum of the two cross-entropies; targets of -100 do not count."""
+        return F.cross_entropy(logits.upper.flatten(0, 1).float(), next_upper.flatten()) + F.cross_entropy(
+            logits.lower.flatten(0, 1).float(), next_lower.flatten()
+        )
+
+    @torch.inference_mode()
+    def generate(
+        self,
+        music: Tensor,
+        start: Tensor,
+        *,
+        style: Tensor | None = None,
+        sampling: Sampling | None = None,
+        generator: torch.Generator | None = None,
+        progress: Progress | None = None,
+    ) -> Tensor:
+        """Choose codes one after the other.
+
+        Args:
+            music: ``(B, N, D)``, row i the music of code i + 1; the last row is not needed.
+            start: ``(B, 2)`` upper and lower code to begin with.
+            style: as in :meth:`forward`.
+            sampling: how codes are drawn.
+            generator: source of chance for a temperature above 0.
+            progress: called with codes done and codes in all.
+
+        Returns:
+            ``(B, N, 2)`` codes, the first being ``start``.
+        """
+        self.eval()
+        sampling = sampling or Sampling()
+        count = music.shape[1]
+        codes = torch.empty(len(music), count, 2, dtype=torch.long, device=music.device)
+        codes[:, 0] = start
+        style = self._known_style(style, music)
+        score = self._cached(music, style) if self.table is None else self._recomputed(music, style)
+        for step in range(count - 1):
+            logits = score(step, codes)
+            codes[:, step + 1, 0] = drawn(logits.upper[:, -1], sampling, generator)
+            codes[:, step + 1, 1] = drawn(logits.lower[:, -1], sampling, generator)
+            if progress:
+                progress(step + 2, count)
+        return codes
+
+    def _recomputed(self, music: Tensor, style: Tensor | None) -> Callable[[int, Tensor], Logits]:
+        """The paper's way: the last ``window - 1`` codes once more for every code."""
+
+        def score(step: int, codes: Tensor) -> Logits:
+            first = 0 if step + 1 < self.config.window else step + 2 - self.config.window
+            past = codes[:, first : step + 1]
+            return self(music[:, first : step + 1], past[..., 0], past[..., 1], style)
+
+        return score
+
+    def _cached(self, music: Tensor, style: Tensor | None) -> Callable[[int, Tensor], Logits]:
+        """Ours: three tokens a step, keys and values of the last ``window`` steps in a ring."""
+        config, batch = self.config, len(music)
+        shape = (batch, config.heads, 3 * config.window, config.width // config.heads)
+        rings = [(music.new_zeros(shape), music.new_zeros(shape)) for _ in self.blocks]
+
+        def score(step: int, codes: Tensor) -> Logits:
+            now = torch.full((1,), step, device=music.device)
+            past = codes[:, step : step + 1]
+            tokens = self._tokens(music[:, step : step + 1], past[..., 0], past[..., 1], style, now)
+            rotation = self._rotation(now.repeat(3))
+            place = 3 * (step % config.window)
+            filled = 3 * min(step + 1, config.window)
+            for block, (keys, values) in zip(self.blocks, rings, strict=True):
+                assert isinstance(block, Block)
+                query, key, value = block.attention.keys_and_values(block.attention_norm(tokens), rotation)
+                keys[:, :, place : place + 3] = key
+                values[:, :, place : place + 3] = value
+                attended = block.attention.attend(query, keys[:, :, :filled], values[:, :, :filled], None)
+                tokens = block.finish(tokens, attended)
+            tokens = self.norm(tokens)
+            return Logits(self.upper_scores(tokens[:, 1:2]), self.lower_scores(tokens[:, 2:3]))
+
+        return score
+
+    def _tokens(self, music: Tensor, upper: Tensor, lower: Tensor, style: Tensor | None, steps: Tensor) -> Tensor:
+        heard = self.music(music)
+        if self.style is not None:
+            assert style is not None
+            heard = heard + self.style(style)[:, None]
+        parts = [heard, self.upper(upper), self.lower(lower)]
+        if self.stream is not None:
+            parts = [part + name for part, name in zip(parts, self.stream, strict=True)]
+        if self.table is not None:
+            places = self.table.view(3, self.config.window, -1)[:, steps]
+            parts = [part + place for part, place in zip(parts, places, strict=True)]
+        return torch.cat(parts, dim=1)
+
+    def _known_style(self, style: Tensor | None, music: Tensor) -> Tensor | None:
+        if self.style is None:
+            return None
+        untold = torch.full((len(music),), self.config.styles, device=music.device)
+        if style is None:
+            return untold
+        if self.training and self.config.style_dropout:
+            return torch.where(torch.rand(len(music), device=music.device) < self.config.style_dropout, untold, style)
+        return style
+
+    def _disturbed(self, codes: Tensor) -> Tensor:
+        random = torch.randint_like(codes, self.config.codes)
+        hit = torch.rand(codes.shape, device=codes.device) < self.config.code_dropout
+        return torch.where(hit, random, codes)
+
+    def _rotation(self, steps: Tensor) -> Tensor | None:
+        """Angles ``(L, head width / 2)`` of each token's step, or None for learned positions."""
+        if self.table is not None:
+            return None
+        half = self.config.width // self.config.heads // 2
+        rates = 10_000.0 ** (-torch.arange(half, device=steps.device) / half)
+        return steps[:, None] * rates
+
+
+def rotated(vectors: Tensor, angles: Tensor) -> Tensor:
+    """Turn each pair of coordinates of ``(..., L, 2 h)`` by ``angles`` ``(L, h)`` (Su et al., RoFormer, 2021)."""
+    first, second = vectors.float().chunk(2, dim=-1)
+    cosine, sine = angles.cos(), angles.sin()
+    return torch.cat([first * cosine - second * sine, second * cosine + first * sine], dim=-1).to(vectors.dtype)
+
+
+def drawn(scores: Tensor, sampling: Sampling, generator: torch.Generator | None) -> Tensor:
+    """Draw one code ``(B,)`` from scores ``(B, codes)``."""
+    if sampling.temperature == 0:
+        return scores.argmax(dim=-1)
+    scores = scores.float() / sampling.temperature
+    if sampling.top_k is not None and sampling.top_k < scores.shape[-1]:
+        least = scores.topk(sampling.top_k, dim=-1).values[:, -1:]
+        scores = scores.masked_fill(scores < least, -torch.inf)
+    if sampling.top_p is not None:
+        ordered, order = scores.softmax(dim=-1).sort(dim=-1, descending=True)
+        beyond = (ordered.cumsum(dim=-1) - ordered) >= sampling.top_p
+        scores = scores.masked_fill(beyond.scatter(-1, order, beyond), -torch.inf)
+    return torch.multinomial(scores.softmax(dim=-1), 1, generator=generator)[:, 0]
+
+
+def _initialise(module: nn.Module) -> None:
+    if isinstance(module, (nn.Linear, nn.Embedding)):
+        nn.init.normal_(module.weight, std=0.02)
+    if isinstance(module, nn.Linear) and module.bias is not None:
+        nn.init.zeros_(module.bias)
