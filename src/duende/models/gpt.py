@@ -186,9 +186,7 @@ class CrossConditionalGPT(nn.Module):
         for block in self.blocks:
             tokens = block(tokens, mask, rotation)
         tokens = self.norm(tokens)
-        return Logits(
-            self.upper_scores(tokens[:, length : 2 * length]), self.lower_scores(tokens[:, 2 * length :])
-        )
+        return Logits(self.upper_scores(tokens[:, length : 2 * length]), self.lower_scores(tokens[:, 2 * length :]))
 
     @staticmethod
     def loss(logits: Logits, next_upper: Tensor, next_lower: Tensor) -> Tensor:

@@ -1,0 +1,70 @@
+"""Any motion file that we know, as a motion on SMPL's 24 joints at 60 frames a second."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from duende.errors import DuendeError
+from duende.formats.aistpp import read_aistpp
+from duende.formats.bvh import read_bvh
+from duende.formats.npz import read_npz
+from duende.formats.robot import is_robot, read_g1
+from duende.motion import SMPL24, Motion
+from duende.motion.retargeting import on_floor, retarget
+
+FPS = 60.0
+SUFFIXES = (".bvh", ".npz", ".pkl")
+
+
+def load_mocap(path: str | Path, fps: float | None = None, skip_first: bool = True) -> Motion:
+    """Read a ``.bvh``, ``.npz`` (AMASS-style, or the G1 robot's) or ``.pkl`` (AIST++) file, feet on the floor.
+
+    Args:
+        path: of the file.
+        fps: true frame rate of a BVH file whose header is wrong.
+        skip_first: leave out the first frame of a BVH file where it is a T-pose apart from what follows.
+
+    Raises:
+        DuendeError: the file cannot be read, or its skeleton is not known.
+    """
+    path = Path(path)
+    if path.suffix.lower() == ".bvh":
+        motion = _from_bvh(path, fps, skip_first)
+    elif path.suffix.lower() == ".npz":
+        motion = read_g1(path) if is_robot(path) else on_floor(read_npz(path))
+    elif path.suffix.lower() == ".pkl":
+        motion = on_floor(read_aistpp(path))
+    else:
+        raise DuendeError(f"{path}: motion is read from {', '.join(SUFFIXES)}; convert it to one of these")
+    return motion.resampled(FPS)
+
+
+def _from_bvh(path: Path, fps: float | None, skip_first: bool) -> Motion:
+    source = read_bvh(path, fps, ends=True)
+    if source.skeleton.names == SMPL24.names or set(SMPL24.names) <= set(source.skeleton.names):
+        return _ours(source)
+    rest = source.skeleton.rest_positions
+    names = source.skeleton.names
+    if skip_first and len(source) > 2 and _apart(source):
+        source = source.cropped(1, len(source))
+    positions = source.positions
+    joints = {name: positions[:, index] for index, name in enumerate(names)}
+    try:
+        return retarget(joints, {name: rest[index] for index, name in enumerate(names)}, source.fps)
+    except DuendeError as error:
+        raise DuendeError(f"{path}: {error}") from error
+
+
+def _ours(source: Motion) -> Motion:
+    """A file that we wrote: centimetres, our joints, perhaps in another order."""
+    order = [source.skeleton.index(name) for name in SMPL24.names]
+    scale = SMPL24.rest_height / source.skeleton.rest_height
+    return Motion(source.rotations[:, order], source.root * scale, source.fps)
+
+
+def _apart(source: Motion) -> bool:
+    """Whether the first frame is a pose of its own: further from the second than any other two neighbours."""
+    steps = np.linalg.norm(np.diff(source.positions[:200], axis=0), axis=-1).mean(axis=1)
+    return bool(steps[0] > 3 * np.median(steps[1:]) and steps[0] >= steps[1:].max())

@@ -1,0 +1,198 @@
+"""Joint positions to rotations on a skeleton of constant bone lengths.
+
+Trunk joints take the rotation that best carries their children (Kabsch). Arms and legs are solved as two bones to their
+ends, so that hands and feet stay where they were wanted even when the given bone lengths differ. What positions
+cannot tell, the twist of a bone, follows the plane in which elbow or knee bend, and the parent where they are straight.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.ndimage import gaussian_filter1d
+from scipy.spatial.transform import Rotation
+
+from duende.errors import DuendeError
+from duende.motion.kinematics import continuous_quaternions, local_rotations
+from duende.motion.motion import Motion
+from duende.motion.skeleton import SMPL24, Skeleton
+
+STRAIGHT = np.radians(12.0)
+"""Below this bend an elbow or knee tells nothing of its bone's twist."""
+BENT = np.radians(35.0)
+"""Above this bend it tells all."""
+TWIST_SMOOTHING = 0.12
+"""Seconds over which a twist is carried through straight moments."""
+
+
+@dataclass(frozen=True)
+class Limb:
+    """An arm or leg: joints from the root of the limb to its end, and the axis about which its middle bends at rest."""
+
+    names: tuple[str, str, str, str, str]
+    bend_axis: tuple[float, float, float]
+
+
+LIMBS = tuple(
+    Limb(tuple(f"{side}_{part}" for part in parts), axis)  # type: ignore[arg-type]
+    for parts, axes in (
+        (("pelvis", "hip", "knee", "ankle", "foot"), {"left": (1.0, 0.0, 0.0), "right": (1.0, 0.0, 0.0)}),
+        (("collar", "shoulder", "elbow", "wrist", "hand"), {"left": (0.0, -1.0, 0.0), "right": (0.0, 1.0, 0.0)}),
+    )
+    for side, axis in axes.items()
+)
+
+
+def fit_rotations(positions: np.ndarray, fps: float, skeleton: Skeleton = SMPL24) -> Motion:
+    """Find the motion on ``skeleton`` (SMPL's 24 joints) that goes through joint positions.
+
+    Positions that come from the skeleton are met to rounding; others as near as constant bone lengths allow, the
+    pelvis and the ends of arms and legs first.
+
+    Args:
+        positions: ``(T, 24, 3)`` metres.
+        fps: frames a second.
+        skeleton: constant bone lengths and names.
+
+    Raises:
+        DuendeError: the positions have another shape or are not finite.
+    """
+    positions = np.asarray(positions, dtype=np.float64)
+    if positions.ndim != 3 or positions.shape[1:] != (len(skeleton), 3) or not np.isfinite(positions).all():
+        raise DuendeError(f"finite joint positions (T, {len(skeleton)}, 3) are expected, got {positions.shape}")
+    fit = _Fit(positions, fps, skeleton)
+    fit.trunk()
+    for limb in LIMBS:
+        fit.limb(limb)
+    world = np.stack([rotation.as_quat() for rotation in fit.world], axis=1)
+    local = continuous_quaternions(local_rotations(world, skeleton))
+    return Motion(local, fit.placed[:, 0], fps, skeleton)
+
+
+class _Fit:
+    """The state of one fit: world rotations and placed joints, filled from the root outwards."""
+
+    def __init__(self, wanted: np.ndarray, fps: float, skeleton: Skeleton) -> None:
+        self.wanted, self.fps, self.skeleton = wanted, fps, skeleton
+        identity = Rotation.from_quat(np.tile([0.0, 0.0, 0.0, 1.0], (len(wanted), 1)))
+        self.world: list[Rotation] = [identity] * len(skeleton)
+        self.placed = np.zeros_like(wanted)
+
+    def trunk(self) -> None:
+        """Pelvis, spine, neck, head and collars."""
+        at = self.skeleton.index
+        pelvis, chest = at("pelvis"), at("spine3")
+        self.placed[:, pelvis] = self.wanted[:, pelvis]
+        self.world[pelvis] = self._carrying(pelvis, ("left_hip", "right_hip", "spine1"))
+        chest_turn = self._carrying(chest, ("neck", "left_collar", "right_collar"))
+        parent = pelvis
+        for share, name in ((1 / 3, "spine1"), (2 / 3, "spine2")):
+            joint, child = at(name), at("spine2" if name == "spine1" else "spine3")
+            self._place(joint, parent)
+            middle = _between(self.world[pelvis], chest_turn, share)
+            self.world[joint] = self._swung(middle, joint, child)
+            parent = joint
+        self._place(chest, parent)
+        self.world[chest] = chest_turn
+        ends = (("neck", "head"), ("left_collar", "left_shoulder"), ("right_collar", "right_shoulder"))
+        for name, child_name in ends:
+            joint, child = at(name), at(child_name)
+            self._place(joint, chest)
+            self.world[joint] = self._swung(chest_turn, joint, child)
+        head = at("head")
+        self._place(head, at("neck"))
+        self.world[head] = self.world[at("neck")]
+
+    def limb(self, limb: Limb) -> None:
+        """One arm or leg, its parent being placed already."""
+        skeleton = self.skeleton
+        first, middle, end, tip = (skeleton.index(name) for name in limb.names[1:])
+        parent = skeleton.parents[first]
+        self._place(first, parent)
+        lengths = [float(np.linalg.norm(skeleton.offsets[joint])) for joint in (middle, end)]
+        knee = two_bones(self.placed[:, first], self.wanted[:, middle], self.wanted[:, end], *lengths)
+        reach = self.wanted[:, end] - knee
+        shin = reach / np.maximum(np.linalg.norm(reach, axis=1, keepdims=True), 1e-9)
+        thigh = (knee - self.placed[:, first]) / lengths[0]
+        follow = swing(self.world[parent].apply(skeleton.offsets[middle]), thigh) * self.world[parent]
+        self.world[first] = self._twisted(follow, thigh, shin, np.array(limb.bend_axis))
+        self._place(middle, first)
+        self.world[middle] = swing(self.world[first].apply(skeleton.offsets[end]), shin) * self.world[first]
+        self._place(end, middle)
+        self.world[end] = self._swung(self.world[middle], end, tip)
+        self._place(tip, end)
+        self.world[tip] = self.world[end]
+
+    def _twisted(self, follow: Rotation, thigh: np.ndarray, shin: np.ndarray, axis: np.ndarray) -> Rotation:
+        """Turn ``follow`` about the bone so that its bend axis is the normal of the plane of the two bones."""
+        normal = np.cross(thigh, shin)
+        bend = np.arctan2(np.linalg.norm(normal, axis=1), (thigh * shin).sum(axis=1))
+        now = follow.apply(axis)
+        now -= (now * thigh).sum(axis=1, keepdims=True) * thigh
+        angle = np.arctan2((np.cross(now, normal) * thigh).sum(axis=1), (now * normal).sum(axis=1))
+        sure = np.clip((bend - STRAIGHT) / (BENT - STRAIGHT), 0.0, 1.0)
+        sure = sure * sure * (3 - 2 * sure)
+        # Angles are averaged as arrows, weighted by how sure they are; a little weight on "follow the parent" decides
+        # where nothing else does.
+        sigma = TWIST_SMOOTHING * self.fps
+        arrow = np.stack([sure * np.cos(angle) + 0.02, sure * np.sin(angle)], axis=1)
+        carried = gaussian_filter1d(arrow, sigma, axis=0, mode="nearest")
+        mixed = sure[:, None] ** 2 * arrow + (1 - sure[:, None] ** 2) * carried
+        twist = np.arctan2(mixed[:, 1], mixed[:, 0])
+        return Rotation.from_rotvec(thigh * twist[:, None]) * follow
+
+    def _place(self, joint: int, parent: int) -> None:
+        self.placed[:, joint] = self.placed[:, parent] + self.world[parent].apply(self.skeleton.offsets[joint])
+
+    def _swung(self, start: Rotation, joint: int, child: int) -> Rotation:
+        """Turn ``start`` the short way so that the bone from ``joint`` points to where ``child`` is wanted."""
+        return swing(start.apply(self.skeleton.offsets[child]), self.wanted[:, child] - self.wanted[:, joint]) * start
+
+    def _carrying(self, joint: int, children: tuple[str, ...]) -> Rotation:
+        """Best rotation of the rest offsets of ``children`` onto their wanted places about ``joint`` (Kabsch)."""
+        indices = [self.skeleton.index(name) for name in children]
+        rest = self.skeleton.offsets[indices]
+        wanted = self.wanted[:, indices] - self.wanted[:, joint : joint + 1]
+        u, _, vt = np.linalg.svd(np.einsum("ca,tcb->tab", rest, wanted))
+        flip = np.ones((len(wanted), 3))
+        flip[:, 2] = np.sign(np.linalg.det(u) * np.linalg.det(vt))
+        matrices = np.einsum("tba,tb,tcb->tac", vt, flip, u)
+        return Rotation.from_matrix(matrices)
+
+
+def two_bones(first: np.ndarray, middle: np.ndarray, end: np.ndarray, upper: float, lower: float) -> np.ndarray:
+    """Place the middle joint of a two-bone limb ``(T, 3)``.
+
+    Args:
+        first: ``(T, 3)`` where the limb begins.
+        middle: ``(T, 3)`` where the middle joint would like to be: it decides the plane of the bend.
+        end: ``(T, 3)`` where the limb should end; out of reach, the limb points there.
+        upper: metres, length of the first bone.
+        lower: metres, length of the second.
+    """
+    line = end - first
+    distance = np.linalg.norm(line, axis=1, keepdims=True)
+    line = line / np.maximum(distance, 1e-9)
+    distance = np.clip(distance, abs(upper - lower) + 1e-6, upper + lower - 1e-9)
+    along = (upper**2 - lower**2 + distance**2) / (2 * distance)
+    aside = np.sqrt(np.maximum(upper**2 - along**2, 0.0))
+    pole = middle - first
+    pole = pole - (pole * line).sum(axis=1, keepdims=True) * line
+    size = np.linalg.norm(pole, axis=1, keepdims=True)
+    pole = np.where(size > 1e-9, pole / np.maximum(size, 1e-9), 0.0)
+    return first + along * line + aside * pole
+
+
+def swing(source: np.ndarray, target: np.ndarray) -> Rotation:
+    """Shortest rotation that turns each of ``source`` ``(T, 3)`` to the direction of ``target`` ``(T, 3)``."""
+    source = source / np.maximum(np.linalg.norm(source, axis=1, keepdims=True), 1e-9)
+    target = target / np.maximum(np.linalg.norm(target, axis=1, keepdims=True), 1e-9)
+    quaternion = np.concatenate([np.cross(source, target), 1 + (source * target).sum(axis=1, keepdims=True)], axis=1)
+    opposite = np.linalg.norm(quaternion, axis=1) < 1e-6
+    quaternion[opposite] = [1.0, 0.0, 0.0, 0.0]
+    return Rotation.from_quat(quaternion)
+
+
+def _between(first: Rotation, second: Rotation, share: float) -> Rotation:
+    return first * Rotation.from_rotvec((first.inv() * second).as_rotvec() * share)
