@@ -45,14 +45,13 @@ def _from_bvh(path: Path, fps: float | None, skip_first: bool) -> Motion:
     source = read_bvh(path, fps, ends=True)
     if source.skeleton.names == SMPL24.names or set(SMPL24.names) <= set(source.skeleton.names):
         return _ours(source)
-    rest = source.skeleton.rest_positions
     names = source.skeleton.names
     if skip_first and len(source) > 2 and _apart(source):
         source = source.cropped(1, len(source))
     positions = source.positions
     joints = {name: positions[:, index] for index, name in enumerate(names)}
     try:
-        return retarget(joints, {name: rest[index] for index, name in enumerate(names)}, source.fps)
+        return retarget(joints, source.fps)
     except DuendeError as error:
         raise DuendeError(f"{path}: {error}") from error
 

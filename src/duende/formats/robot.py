@@ -45,7 +45,7 @@ def read_g1(path: str | Path) -> Motion:
     except (KeyError, ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
         raise DuendeError(f"{path} is not a file of robot links ({error}); copy it again") from error
     joints["neck"] = shoulders + NECK_OVER_SHOULDERS * up
-    return retarget(joints, None, fps)
+    return retarget(joints, fps)
 
 
 def _torso_up(turns: np.ndarray, names: list[str]) -> np.ndarray:

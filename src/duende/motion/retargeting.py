@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.ndimage import gaussian_filter1d, minimum_filter1d
 from scipy.spatial.transform import Rotation
 
 from duende.errors import DuendeError
@@ -17,8 +18,7 @@ from duende.motion.inverse_kinematics import LIMBS, fit_rotations, swing
 from duende.motion.motion import Motion
 from duende.motion.skeleton import SMPL24, Skeleton
 
-FLOOR_PERCENTILE = 2.0
-"""Of the lowest joint's height over time: what counts as the floor, so that a few low outliers do not lift a dance."""
+FLOOR_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
@@ -88,18 +88,11 @@ def joint_names(available: Mapping[str, object]) -> JointNames:
 _PARTS = tuple(part for part in JointNames.__dataclass_fields__ if part not in ("left", "right"))
 
 
-def retarget(
-    joints: Mapping[str, np.ndarray],
-    rest: Mapping[str, np.ndarray] | None,
-    fps: float,
-    skeleton: Skeleton = SMPL24,
-) -> Motion:
+def retarget(joints: Mapping[str, np.ndarray], fps: float, skeleton: Skeleton = SMPL24) -> Motion:
     """Lay SMPL's bones along those of another humanoid.
 
     Args:
         joints: for each source joint its positions ``(T, 3)``, Y up, any unit.
-        rest: for each source joint its position ``(3,)`` in a T-pose with flat feet, facing +Z; it tells how
-            feet and neck are built. Without it they are taken as they are.
         fps: frames a second.
         skeleton: SMPL's 24 joints.
 
@@ -116,29 +109,27 @@ def retarget(
         for part in ("hip", "knee", "ankle", "toe", "shoulder", "elbow", "wrist", "tip")
     }
     take["neck"], take["head"] = joints[names.neck], joints[names.head]
-    at_rest = _at_rest(rest, names)
     placed = np.zeros((len(take["neck"]), len(skeleton), 3))
     hips = (take["left_hip"] + take["right_hip"]) / 2
     scale = _leg_length(skeleton) / _source_leg(take)
     _place_trunk(placed, take, hips, scale, skeleton)
     for limb in LIMBS:
-        _place_limb(placed, take, at_rest, limb.names, skeleton)
+        _place_limb(placed, take, limb.names, skeleton)
     motion = fit_rotations(placed, fps, skeleton)
     return on_floor(motion)
 
 
 def on_floor(motion: Motion) -> Motion:
-    """Lift or lower a whole motion so that its lowest joint is where it is when standing at rest."""
-    lowest = np.percentile(motion.positions[..., 1].min(axis=1), FLOOR_PERCENTILE)
-    return Motion(motion.rotations, motion.root - [0.0, lowest, 0.0], motion.fps, motion.skeleton)
+    """Bring the floor under a captured dance to 0, also where it slopes or drifts over the take.
 
-
-def _at_rest(rest: Mapping[str, np.ndarray] | None, names: JointNames) -> dict[str, np.ndarray] | None:
-    if rest is None:
-        return None
-    return {
-        f"{side}_{part}": rest[names.of(part, side)] for side in ("left", "right") for part in ("ankle", "toe", "knee")
-    }
+    The floor at a time is the lowest that any joint comes within about two seconds, smoothed over one: in so long, some
+    foot (or hand, or knee) stands on it.
+    """
+    lowest = motion.positions[..., 1].min(axis=1)
+    around = max(1, round(FLOOR_SECONDS * motion.fps))
+    floor = gaussian_filter1d(minimum_filter1d(lowest, around, mode="nearest"), around / 2, mode="nearest")
+    lift = np.stack([np.zeros_like(floor), floor, np.zeros_like(floor)], axis=1)
+    return Motion(motion.rotations, motion.root - lift, motion.fps, motion.skeleton)
 
 
 def _leg_length(skeleton: Skeleton) -> float:
@@ -207,7 +198,6 @@ def _shrugged(take: Mapping[str, np.ndarray], side: str, chest: Rotation, offset
 def _place_limb(
     placed: np.ndarray,
     take: Mapping[str, np.ndarray],
-    rest: Mapping[str, np.ndarray] | None,
     names: tuple[str, ...],
     skeleton: Skeleton,
 ) -> None:
@@ -219,27 +209,31 @@ def _place_limb(
         (tip, end, parts[2], parts[3]),
     ):
         direction = take[target] - take[source]
-        if joint == tip and rest is not None and "toe" in target:
-            direction = _level_foot(direction, take, target.split("_")[0], rest, skeleton)
+        if "toe" in target:
+            direction = _level_foot(direction, take, target.split("_")[0], skeleton)
         direction = direction / np.maximum(np.linalg.norm(direction, axis=1, keepdims=True), 1e-9)
         placed[:, joint] = placed[:, parent] + direction * np.linalg.norm(skeleton.offsets[joint])
 
 
-def _level_foot(
-    direction: np.ndarray,
-    take: Mapping[str, np.ndarray],
-    side: str,
-    rest: Mapping[str, np.ndarray],
-    skeleton: Skeleton,
-) -> np.ndarray:
-    """Pitch the foot by the difference of the two skeletons' feet at rest, so that flat stays flat."""
-    source = rest[f"{side}_toe"] - rest[f"{side}_ankle"]
-    own = skeleton.offsets[skeleton.index(f"{side}_foot")]
-    pitch = np.arctan2(own[1], np.hypot(own[0], own[2])) - np.arctan2(source[1], np.hypot(source[0], source[2]))
+def _level_foot(direction: np.ndarray, take: Mapping[str, np.ndarray], side: str, skeleton: Skeleton) -> np.ndarray:
+    """Pitch the foot so that it lies flat where the source's does.
+
+    How steeply a skeleton's foot bone falls when the foot is flat is its own affair (and its rest pose may be no pose at
+    all): it is read off the frames in which the ankle is lowest.
+    """
+    low = take[f"{side}_ankle"][:, 1]
+    flat = low <= np.percentile(low, 20)
+    source = float(np.median(_pitch(direction[flat])))
+    own = float(_pitch(skeleton.offsets[skeleton.index(f"{side}_foot")]))
     shin = take[f"{side}_ankle"] - take[f"{side}_knee"]
     across = np.cross(direction, shin)
     across /= np.maximum(np.linalg.norm(across, axis=1, keepdims=True), 1e-9)
-    return Rotation.from_rotvec(-across * pitch).apply(direction)
+    # Turning about foot x shin by a positive angle lowers the toes.
+    return Rotation.from_rotvec(across * (source - own)).apply(direction)
+
+
+def _pitch(direction: np.ndarray) -> np.ndarray:
+    return np.arctan2(direction[..., 1], np.hypot(direction[..., 0], direction[..., 2]))
 
 
 def _frame(left: np.ndarray, up: np.ndarray) -> Rotation:

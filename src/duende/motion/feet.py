@@ -1,0 +1,84 @@
+"""Feet that stand where they stand.
+
+A decoder says how the body moves and, apart from that, how it travels; where the two disagree, feet slide. So the path is
+mended first, at the cause: it is integrated again so that the standing foot rests. What is left is taken up by the legs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from scipy.ndimage import gaussian_filter1d
+from scipy.ndimage import label as label_spans
+
+from duende.motion.contacts import foot_contacts
+from duende.motion.inverse_kinematics import fit_rotations, two_bones
+from duende.motion.motion import Motion
+
+BLEND = 0.1
+"""Seconds over which a foot is taken into its stand and let out of it."""
+
+
+def plant_feet(motion: Motion) -> Motion:
+    """Hold standing feet in place, and the body over the floor.
+
+    Returns:
+        A motion of the same length whose path is changed to follow the standing feet and whose legs are bent to reach
+        them; the upper body is that of ``motion`` on the changed path.
+    """
+    if len(motion) < 3:
+        return motion
+    contacts = foot_contacts(motion.positions, motion.fps, motion.skeleton)
+    path = _following_path(motion, contacts)
+    moved = replace(motion, root=path)
+    return _locked(_over_floor(moved), contacts)
+
+
+def _following_path(motion: Motion, contacts: np.ndarray) -> np.ndarray:
+    """Integrate the planar path so that standing joints rest, weighted by how surely they stand."""
+    feet = motion.positions[:, list(motion.skeleton.feet)]
+    weight = gaussian_filter1d(contacts.astype(float), 0.03 * motion.fps, axis=0) * contacts
+    slide = np.gradient(feet, axis=0)[..., [0, 2]]
+    total = weight.sum(axis=1)
+    mean = (slide * weight[..., None]).sum(axis=1) / np.maximum(total, 1e-6)[:, None]
+    sure = np.clip(total, 0.0, 1.0)[:, None]
+    correction = gaussian_filter1d(mean * sure, 0.03 * motion.fps, axis=0)
+    path = motion.root.copy()
+    path[:, [0, 2]] -= np.cumsum(correction, axis=0) - correction[:1]
+    return path
+
+
+def _over_floor(motion: Motion) -> Motion:
+    """Lift the body wherever a joint would be under the floor, smoothly, and never push it down."""
+    lowest = motion.positions[..., 1].min(axis=1)
+    under = np.maximum(-lowest, 0.0)
+    smooth = gaussian_filter1d(under, 0.05 * motion.fps, mode="nearest")
+    root = motion.root.copy()
+    root[:, 1] += np.maximum(smooth, under)
+    return replace(motion, root=root)
+
+
+def _locked(motion: Motion, contacts: np.ndarray) -> Motion:
+    """Bend the legs so that ankles hold still through each stand."""
+    skeleton, positions = motion.skeleton, motion.positions.copy()
+    blend = max(1, round(BLEND * motion.fps))
+    for side, (heel, toes) in zip(("left", "right"), ((0, 1), (2, 3)), strict=True):
+        hip, knee, ankle, foot = (skeleton.index(f"{side}_{part}") for part in ("hip", "knee", "ankle", "foot"))
+        standing = contacts[:, heel] | contacts[:, toes]
+        shift = np.zeros((len(motion), 3))
+        spans, count = label_spans(standing)
+        for number in range(1, count + 1):
+            frames = np.flatnonzero(spans == number)
+            rests_on = foot if contacts[frames, toes].mean() >= contacts[frames, heel].mean() else ankle
+            place = np.median(positions[frames, rests_on], axis=0)
+            shift[frames] = (place - positions[frames, rests_on]) * [1.0, 0.0, 1.0]
+        shift = gaussian_filter1d(shift, blend / 2.5, axis=0, mode="nearest")
+        target = positions[:, ankle] + shift
+        upper, lower = (float(np.linalg.norm(skeleton.offsets[joint])) for joint in (knee, ankle))
+        bent = two_bones(positions[:, hip], positions[:, knee] + shift / 2, target, upper, lower)
+        reach = target - bent
+        end = bent + reach / np.maximum(np.linalg.norm(reach, axis=1, keepdims=True), 1e-9) * lower
+        positions[:, foot] += end - positions[:, ankle]
+        positions[:, knee], positions[:, ankle] = bent, end
+    return fit_rotations(positions, motion.fps, skeleton)
