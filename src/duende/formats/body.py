@@ -69,31 +69,38 @@ class Body:
         """
         for start in range(0, len(motion), frames):
             part = motion.cropped(start, start + frames)
-            yield self._blend(joint_transforms(part))
+            yield self._blend(_table(self, normals=False), joint_transforms(part))
+
+    def skin_normals(self, motion: Motion) -> np.ndarray:
+        """Turn the normals along with the body: ``(T, V, 3)`` float32, about unit length.
+
+        Raises:
+            DuendeError: the motion is not on SMPL24.
+        """
+        return self._blend(_table(self, normals=True), joint_transforms(motion))
 
     def skin_frame(self, motion: Motion, frame: int) -> np.ndarray:
         """Pose the body in one frame: vertices ``(V, 3)`` float32 metres in the world."""
         return self.skin(motion.cropped(frame, frame + 1))[0]
 
-    def _blend(self, transforms: np.ndarray) -> np.ndarray:
-        """Linear blend skinning with ``(T, J, 3, 4)`` transforms.
-
-        One matrix product for all vertices: each row of the table holds a vertex times its weight, joint by joint.
-        """
+    def _blend(self, table: np.ndarray, transforms: np.ndarray) -> np.ndarray:
+        """Linear blend skinning with ``(T, J, 3, 4)`` transforms: one matrix product for all vertices."""
         frames, joints = transforms.shape[:2]
         columns = transforms.transpose(1, 3, 0, 2).reshape(joints * 4, frames * 3)
-        posed = _skinning_table(self, joints) @ columns
+        posed = table @ columns
         return np.ascontiguousarray(posed.reshape(len(self.vertices), frames, 3).transpose(1, 0, 2))
 
 
 @lru_cache(maxsize=4)
-def _skinning_table(body: Body, joints: int) -> np.ndarray:
-    homogeneous = np.concatenate([body.vertices, np.ones((len(body.vertices), 1), np.float32)], axis=1)
-    table = np.zeros((len(body.vertices), joints, 4), np.float32)
-    rows = np.arange(len(body.vertices))
+def _table(body: Body, normals: bool) -> np.ndarray:
+    """Rows hold each vertex (or normal) times its weight, joint by joint: ``(V, 24 * 4)``."""
+    count = len(body.vertices)
+    what = body.normals if normals else body.vertices
+    homogeneous = np.concatenate([what, np.full((count, 1), 0 if normals else 1, np.float32)], axis=1)
+    table = np.zeros((count, len(SMPL24), 4), np.float32)
     for slot in range(body.joints.shape[1]):
-        table[rows, body.joints[:, slot]] += body.weights[:, slot, None] * homogeneous
-    return table.reshape(len(body.vertices), -1)
+        table[np.arange(count), body.joints[:, slot]] += body.weights[:, slot, None] * homogeneous
+    return table.reshape(count, -1)
 
 
 def joint_transforms(motion: Motion) -> np.ndarray:

@@ -77,7 +77,7 @@ def film(motion: Motion, size: tuple[int, int], style: CameraStyle | None = None
     needs, smoothed no wider than that, so it never cuts a raised hand and never pumps.
     """
     style = style or CameraStyle()
-    width, height = size
+    height = size[1]
     turn, down = np.radians(style.angle), np.radians(style.pitch)
     forward = np.array([-np.sin(turn) * np.cos(down), -np.sin(down), -np.cos(turn) * np.cos(down)])
     right = np.array([np.cos(turn), 0.0, -np.sin(turn)])

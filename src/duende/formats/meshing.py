@@ -57,6 +57,38 @@ def _slices(axis: int, start: int, stop: int | None) -> tuple[slice, ...]:
     return tuple(slice(start, stop) if a == axis else slice(None) for a in range(3))
 
 
+def cut(vertices: np.ndarray, triangles: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Split the triangles that ``values`` ``(V,)`` change sign on along the line where they are zero.
+
+    Returns:
+        All vertices, new ones last, and the triangles.
+    """
+    sign = np.sign(values)
+    pairs = neighbour_pairs(triangles)
+    pairs = pairs[sign[pairs[:, 0]] * sign[pairs[:, 1]] < 0]
+    first, second = values[pairs[:, 0]], values[pairs[:, 1]]
+    share = (first / (first - second))[:, None]
+    added = vertices[pairs[:, 0]] * (1 - share) + vertices[pairs[:, 1]] * share
+    number = {(int(a), int(b)): len(vertices) + k for k, (a, b) in enumerate(pairs)}
+    pieces: list[tuple[int, ...]] = []
+    for corners in triangles.tolist():
+        outline = []
+        for a, b in zip(corners, corners[1:] + corners[:1], strict=True):
+            outline.append(a)
+            new = number.get((min(a, b), max(a, b)))
+            if new is not None:
+                outline.append(new)
+        # Begin at a point of the cut, so that a fan from it keeps to its own side.
+        while len(outline) > 3 and not (outline[0] >= len(vertices) and _on_line(outline[2:-1], len(vertices), sign)):
+            outline = outline[1:] + outline[:1]
+        pieces += [(outline[0], outline[k], outline[k + 1]) for k in range(1, len(outline) - 1)]
+    return np.concatenate([vertices, added]), np.array(pieces)
+
+
+def _on_line(corners: list[int], old: int, sign: np.ndarray) -> bool:
+    return any(corner >= old or sign[corner] == 0 for corner in corners)
+
+
 def face_normals(vertices: np.ndarray, triangles: np.ndarray) -> np.ndarray:
     """Return normals ``(F, 3)``, twice the triangle's area long."""
     a, b, c = (vertices[triangles[:, k]] for k in range(3))
@@ -90,7 +122,10 @@ def _quadrics(vertices: np.ndarray, triangles: np.ndarray, regions: np.ndarray) 
         side = np.cross(along, unit[border])
         length = np.linalg.norm(side, axis=1, keepdims=True)
         add(
-            side / np.maximum(length, 1e-12), vertices[edge[border, 0]], BORDER_WEIGHT * length[:, 0] ** 2, edge[border]
+            side / np.maximum(length, 1e-12),
+            vertices[edge[border, 0]],
+            BORDER_WEIGHT * length[:, 0] ** 2,
+            edge[border],
         )
     return result
 
@@ -194,5 +229,7 @@ def _flips(
     old, new = (np.cross(t[:, 1] - t[:, 0], t[:, 2] - t[:, 0]) for t in (before, after))
     lengths = np.linalg.norm(old, axis=1) * np.linalg.norm(new, axis=1)
     longest = np.max(np.sum((after - np.roll(after, 1, axis=1)) ** 2, axis=2), axis=1)
-    sliver = np.linalg.norm(new, axis=1) < 0.15 * longest
-    return bool((np.sum(old * new, axis=1) < 0.4 * lengths).any() or sliver.any())
+    longest_before = np.max(np.sum((before - np.roll(before, 1, axis=1)) ** 2, axis=2), axis=1)
+    was = np.linalg.norm(old, axis=1) / np.maximum(longest_before, 1e-12)
+    sliver = np.linalg.norm(new, axis=1) < np.minimum(0.15, was) * longest
+    return bool((np.sum(old * new, axis=1) < 0.3 * lengths).any() or sliver.any())

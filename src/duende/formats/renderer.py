@@ -12,7 +12,6 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from scipy import sparse
 
 from duende.errors import DuendeError
 from duende.files import replacing
@@ -27,11 +26,11 @@ BLOCK = 64
 KEY = np.array([-0.45, 0.75, 0.62])
 """Direction towards the main light."""
 RIM = np.array([0.75, 0.35, -0.62])
-"""Direction towards the light behind the dancer."""
-KEY_COLOUR = np.array([1.16, 1.10, 1.02])
-RIM_COLOUR = np.array([0.50, 0.58, 0.72])
-SKY = np.array([0.40, 0.43, 0.48])
-GROUND = np.array([0.24, 0.21, 0.20])
+"""Direction towards the light behind the dancer. Colours of light are linear, blue first."""
+KEY_COLOUR = np.array([0.92, 0.96, 1.0]) * 0.98
+RIM_COLOUR = np.array([1.0, 0.92, 0.85]) * 0.8
+SKY = np.array([0.38, 0.35, 0.33])
+GROUND = np.array([0.17, 0.18, 0.19])
 
 
 class Renderer:
@@ -62,7 +61,6 @@ class Renderer:
         self.floor = standing_floor(motion, self.body)
         self.camera = film(motion, size, style, self.floor)
         self.size = size
-        self._smoothing = _smoothing(self.body)
         self._parts = _parts(self.body)
         self._albedo = _linear(self.body.colours[self.body.triangles[:, 0]])
         self._stage = Stage(self.camera, self.floor, KEY)
@@ -74,11 +72,12 @@ class Renderer:
             part = numbers[first : first + BLOCK]
             index = np.array(part)
             chosen = replace(self.motion, rotations=self.motion.rotations[index], root=self.motion.root[index])
-            for number, vertices in zip(part, self.body.skin(chosen), strict=True):
-                yield self.draw(vertices, number)
+            posed = zip(part, self.body.skin(chosen), self.body.skin_normals(chosen), strict=True)
+            for number, vertices, normals in posed:
+                yield self.draw(vertices, normals, number)
 
-    def draw(self, vertices: np.ndarray, frame: int) -> np.ndarray:
-        """Draw a posed body ``(V, 3)`` as the camera of ``frame`` sees it: ``(H, W, 3)`` uint8 BGR."""
+    def draw(self, vertices: np.ndarray, normals: np.ndarray, frame: int) -> np.ndarray:
+        """Draw a posed body, ``(V, 3)`` each, as the camera of ``frame`` sees it: ``(H, W, 3)`` uint8 BGR."""
         shadow_parts = [vertices[part] for part in self._parts]
         picture = self._stage.draw(frame, shadow_parts)
         pixels, depth = self.camera.project(vertices, frame)
@@ -86,13 +85,19 @@ class Renderer:
         high = np.minimum(np.ceil(pixels.max(axis=0)).astype(int) + 3, self.size)
         if (high <= low).any():
             return picture
-        figure = self._paint(vertices, pixels - low, depth, frame, high - low)
+        figure = self._paint(vertices, normals, pixels - low, depth, frame, high - low)
         window = picture[low[1] : high[1], low[0] : high[0]]
         _lay_over(window, figure)
         return picture
 
     def _paint(
-        self, vertices: np.ndarray, pixels: np.ndarray, depth: np.ndarray, frame: int, extent: np.ndarray
+        self,
+        vertices: np.ndarray,
+        normals: np.ndarray,
+        pixels: np.ndarray,
+        depth: np.ndarray,
+        frame: int,
+        extent: np.ndarray,
     ) -> np.ndarray:
         """Paint the figure alone: ``(H, W, 4)`` uint8, colours premultiplied by the coverage in the last channel."""
         triangles = self.body.triangles
@@ -101,7 +106,7 @@ class Renderer:
         # The picture's y axis points down, so front faces turn the other way than in the world.
         facing = np.flatnonzero(first[:, 0] * second[:, 1] - first[:, 1] * second[:, 0] < 0)
         order = facing[np.argsort(-depth[triangles[facing]].sum(axis=1))]
-        colours = self._shade(vertices, order, frame)
+        colours = self._shade(vertices, normals, triangles[order], self._albedo[order], frame)
         # OpenCV puts pixel centres at whole numbers, the projection at halves.
         scaled = (corners[order] * SUPERSAMPLING - 0.5) * (1 << SUBPIXEL_BITS)
         points = np.rint(scaled).astype(np.int32)
@@ -112,25 +117,25 @@ class Renderer:
             fill(canvas, polygon, colour, 8, SUBPIXEL_BITS)
         return np.asarray(cv2.resize(canvas, tuple(extent.tolist()), interpolation=cv2.INTER_AREA))
 
-    def _shade(self, vertices: np.ndarray, order: np.ndarray, frame: int) -> np.ndarray:
-        """Light the triangles ``order``: ``(N, 4)`` BGR and full coverage."""
-        triangles = self.body.triangles
-        origin = vertices[triangles[:, 0]]
-        flat = np.cross(vertices[triangles[:, 1]] - origin, vertices[triangles[:, 2]] - origin)
-        normals = (self._smoothing @ flat)[order]
-        normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-9)
-        view = self.camera.positions[frame].astype(np.float32) - origin[order]
+    def _shade(
+        self, vertices: np.ndarray, normals: np.ndarray, triangles: np.ndarray, albedo: np.ndarray, frame: int
+    ) -> np.ndarray:
+        """Light triangles ``(N, 3)``: ``(N, 4)`` BGR and full coverage."""
+        normal = normals[triangles].sum(axis=1)
+        normal /= np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-9)
+        place = vertices[triangles[:, 0]]
+        view = self.camera.positions[frame].astype(np.float32) - place
         view /= np.linalg.norm(view, axis=1, keepdims=True)
-        key = np.clip((normals @ _unit(KEY) + 0.25) / 1.25, 0, None) ** 1.2
-        edge = np.clip(1 - np.sum(normals * view, axis=1), 0, 1) ** 2
-        rim = np.clip(normals @ _unit(RIM) + 0.2, 0, None) * edge
-        upward = 0.5 + 0.5 * normals[:, 1]
+        key = np.clip((normal @ _unit(KEY) + 0.2) / 1.2, 0, None) ** 1.2
+        edge = np.clip(1 - np.sum(normal * view, axis=1), 0, 1) ** 3
+        rim = np.clip(normal @ _unit(RIM) + 0.2, 0, None) * edge
         # Less light reaches the places near the floor.
-        open_sky = np.clip(0.72 + 0.35 * (origin[order, 1] - self.floor), 0, 1)
+        open_sky = np.clip(0.72 + 0.35 * (place[:, 1] - self.floor), 0, 1)
+        upward = 0.5 + 0.5 * normal[:, 1]
         ambient = (GROUND + upward[:, None] * (SKY - GROUND)) * open_sky[:, None]
         light = ambient + key[:, None] * KEY_COLOUR
-        colour = self._albedo[order] * light + rim[:, None] * RIM_COLOUR
-        result = np.full((len(order), 4), 255.0)
+        colour = albedo * light + rim[:, None] * (RIM_COLOUR * (0.15 + 0.85 * albedo))
+        result = np.full((len(triangles), 4), 255.0)
         result[:, :3] = 255 * np.clip(colour, 0, 1) ** (1 / 2.2)
         return result
 
@@ -146,7 +151,10 @@ def standing_floor(motion: Motion, body: Body) -> float:
 
 
 def contact_sheet(
-    motion: Motion, times: Sequence[float], size: tuple[int, int] = (320, 480), style: CameraStyle | None = None
+    motion: Motion,
+    times: Sequence[float],
+    size: tuple[int, int] = (320, 480),
+    style: CameraStyle | None = None,
 ) -> np.ndarray:
     """Draw the dance at ``times`` (seconds), side by side: ``(H, W * len(times), 3)`` uint8 BGR.
 
@@ -172,10 +180,9 @@ def write_png(image: np.ndarray, path: str | Path) -> None:
 
 def _lay_over(window: np.ndarray, figure: np.ndarray) -> None:
     """Lay a premultiplied figure over a part of the picture, in place."""
-    uncovered = cv2.cvtColor(255 - figure[..., 3], cv2.COLOR_GRAY2BGR)
-    behind = cv2.multiply(window, uncovered, scale=1 / 255)
-    cv2.add(behind, np.ascontiguousarray(figure[..., :3]), dst=behind)
-    window[:] = behind
+    uncovered = 255 - cv2.extractChannel(figure, 3)
+    behind = cv2.multiply(window, cv2.merge([uncovered, uncovered, uncovered]), scale=1 / 255)
+    window[:] = cv2.add(behind, cv2.cvtColor(figure, cv2.COLOR_BGRA2BGR))
 
 
 def _unit(vector: np.ndarray) -> np.ndarray:
@@ -185,15 +192,6 @@ def _unit(vector: np.ndarray) -> np.ndarray:
 def _linear(colours: np.ndarray) -> np.ndarray:
     """Turn sRGB ``(N, 3)`` uint8 into linear BGR."""
     return (colours[:, ::-1] / 255.0) ** 2.2
-
-
-def _smoothing(body: Body) -> sparse.csr_matrix:
-    """Matrix ``(F, F)`` that averages the normals of a triangle and of those around its corners."""
-    _, welded = np.unique(body.vertices, axis=0, return_inverse=True)
-    corners = welded.reshape(-1)[body.triangles]
-    faces = np.repeat(np.arange(len(corners)), 3)
-    touches = sparse.csr_matrix((np.ones(corners.size, np.float32), (faces, corners.ravel())))
-    return (touches @ touches.T).tocsr()
 
 
 def _parts(body: Body) -> list[np.ndarray]:

@@ -19,8 +19,8 @@ BACKDROP_LOW = np.array([226.0, 219.0, 212.0])
 FLOOR = np.array([205.0, 201.0, 198.0])
 SHADOW_METRES = 4.0
 SHADOW_PIXELS = 256
-SHADOW_DARKNESS = 0.42
-CONTACT_DARKNESS = 0.50
+SHADOW_DARKNESS = 0.33
+CONTACT_DARKNESS = 0.40
 CONTACT_HEIGHT = 0.16
 """Metres above the floor where a foot no longer darkens it."""
 
@@ -53,7 +53,7 @@ class Stage:
         dark = self._floor_pattern(frame, homography, (width, height - top))
         self._add_shadow(dark, parts, homography)
         ground = picture[top:]
-        ground[:] = cv2.multiply(ground, cv2.cvtColor(255 - dark, cv2.COLOR_GRAY2BGR), scale=1 / 255)
+        cv2.subtract(ground, cv2.merge([dark, dark, dark]), dst=ground)
         return picture
 
     def _floor_pattern(self, frame: int, homography: np.ndarray, size: tuple[int, int]) -> np.ndarray:
@@ -84,9 +84,7 @@ class Stage:
             if near > 0:
                 below = (part[height < CONTACT_HEIGHT][:, [0, 2]] - corner) * (scale * 16)
                 _fill_hull(contact, below, round(255 * CONTACT_DARKNESS * near))
-        cast = cv2.GaussianBlur(cast, (0, 0), 0.035 * scale)
-        contact = cv2.GaussianBlur(contact, (0, 0), 0.02 * scale)
-        both = cv2.add(cast, contact)
+        both = cv2.add(cv2.GaussianBlur(cast, (0, 0), 0.035 * scale), cv2.GaussianBlur(contact, (0, 0), 0.02 * scale))
         to_floor = np.array([[1 / scale, 0, corner[0]], [0, 1 / scale, corner[1]], [0, 0, 1.0]])
         whole = homography @ to_floor
         ends = np.array([[0, 0, 1], [SHADOW_PIXELS, 0, 1], [0, SHADOW_PIXELS, 1], [SHADOW_PIXELS, SHADOW_PIXELS, 1]])

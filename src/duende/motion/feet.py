@@ -1,7 +1,7 @@
 """Feet that stand where they stand.
 
-A decoder says how the body moves and, apart from that, how it travels; where the two disagree, feet slide. So the path is
-mended first, at the cause: it is integrated again so that the standing foot rests. What is left is taken up by the legs.
+A decoder says how the body moves and, apart, how it travels; where the two disagree, feet slide. So the path is
+mended first, at the cause: it is integrated again so that the standing foot rests. The legs take up what is left.
 """
 
 from __future__ import annotations

@@ -218,7 +218,7 @@ def _place_limb(
 def _level_foot(direction: np.ndarray, take: Mapping[str, np.ndarray], side: str, skeleton: Skeleton) -> np.ndarray:
     """Pitch the foot so that it lies flat where the source's does.
 
-    How steeply a skeleton's foot bone falls when the foot is flat is its own affair (and its rest pose may be no pose at
+    How steeply a skeleton's foot bone falls when the foot is flat is its own affair (its rest pose may be no pose at
     all): it is read off the frames in which the ankle is lowest.
     """
     low = take[f"{side}_ankle"][:, 1]

@@ -1,0 +1,148 @@
+"""A data set on disk: one ``npz`` for each clip and an index; read with numpy alone."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from duende.errors import DuendeError
+from duende.files import replacing
+from duende.motion import Motion
+
+INDEX, SCHEMA = "index.json", 1
+
+
+@dataclass(frozen=True, eq=False)
+class Clip:
+    """A dance with its music, both from time 0, ready for networks.
+
+    Attributes:
+        name: unique in the set.
+        take: recording that it comes from.
+        style: of dance and music.
+        split: ``"train"`` or ``"test"``.
+        tempo: beats a minute.
+        mirrored: whether left and right are exchanged.
+        upper: ``(T, 45)`` channels at 60 a second, T a multiple of 8.
+        lower: ``(T, 27)``.
+        root: ``(T, R)``.
+        music: ``(T / 8, D)`` features, None in a set without music.
+        beats: seconds.
+        downbeats: seconds.
+        motion: the dance itself.
+    """
+
+    name: str
+    take: str
+    style: str
+    split: str
+    tempo: float
+    mirrored: bool
+    upper: np.ndarray
+    lower: np.ndarray
+    root: np.ndarray
+    music: np.ndarray | None
+    beats: np.ndarray
+    downbeats: np.ndarray
+    motion: Motion | None = None
+
+
+ARRAYS = ("upper", "lower", "root", "music", "beats", "downbeats")
+FACTS = tuple(f.name for f in fields(Clip) if f.name not in (*ARRAYS, "motion"))
+
+
+@dataclass(frozen=True, eq=False)
+class StarterSet:
+    """A folder of clips.
+
+    Attributes:
+        folder: where it is.
+        index: what it is made of.
+    """
+
+    folder: Path
+    index: dict[str, Any]
+
+    @classmethod
+    def open(cls, folder: str | Path) -> StarterSet:
+        """Open a finished set.
+
+        Raises:
+            DuendeError: the folder holds no set, or one of another schema.
+        """
+        path = Path(folder) / INDEX
+        try:
+            index = json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise DuendeError(f"{folder} holds no finished data set; build one with: duende data starter") from None
+        except (OSError, ValueError) as error:
+            raise DuendeError(f"{path} is damaged ({error}); build the set again") from error
+        if index.get("schema") != SCHEMA:
+            raise DuendeError(f"{path} has schema {index.get('schema')}, {SCHEMA} is expected; build the set again")
+        return cls(Path(folder), index)
+
+    @property
+    def feature_set(self) -> str:
+        """Identity of the music features, name and version."""
+        return str(self.index["feature_set"])
+
+    @cached_property
+    def names(self) -> list[str]:
+        """Names of all clips."""
+        return list(self.index["clips"])
+
+    def clips(self, split: str) -> list[Clip]:
+        """Read the clips of a split.
+
+        Raises:
+            DuendeError: a file is missing or damaged.
+        """
+        return [read_clip(self.folder / f"{name}.npz") for name, part in self.index["clips"].items() if part == split]
+
+
+def write_clip(clip: Clip, path: Path) -> None:
+    """Write a clip, whole or not at all."""
+    values: dict[str, Any] = {name: getattr(clip, name) for name in ARRAYS if getattr(clip, name) is not None}
+    for name in ("upper", "lower", "root"):
+        values[name] = values[name].astype(np.float32)
+    if clip.music is not None:
+        values["music"] = clip.music.astype(np.float16)
+    if clip.motion is not None:
+        values["rotations"] = clip.motion.rotations.astype(np.float32)
+        values["path"] = clip.motion.root.astype(np.float32)
+        values["fps"] = clip.motion.fps
+    facts = json.dumps({name: getattr(clip, name) for name in FACTS})
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        np.savez(file, facts=np.array(facts), **values)
+
+
+def read_clip(path: Path) -> Clip:
+    """Read a clip.
+
+    Raises:
+        DuendeError: the file is missing or damaged.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            values = {name: file[name] for name in file.files}
+        facts = json.loads(str(values["facts"]))
+        motion = Motion(values["rotations"], values["path"], float(values["fps"])) if "rotations" in values else None
+        return Clip(**facts, **{name: values.get(name) for name in ARRAYS}, motion=motion)
+    except FileNotFoundError:
+        raise DuendeError(f"{path} is missing; build the set again, finished clips are kept") from None
+    except (OSError, ValueError, EOFError, KeyError, TypeError, zipfile.BadZipFile) as error:
+        raise DuendeError(f"{path} is damaged ({error}); delete it and build the set again") from error
+
+
+def write_index(folder: Path, clips: Sequence[tuple[str, str]], feature_set: str, facts: dict[str, Any]) -> None:
+    """Write the index last: a folder with an index is a finished set."""
+    index = {"schema": SCHEMA, "feature_set": feature_set, "clips": dict(clips), **facts}
+    with replacing(folder / INDEX) as path:
+        path.write_text(json.dumps(index, indent=1), encoding="utf-8")
