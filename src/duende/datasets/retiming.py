@@ -8,30 +8,39 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
 from duende.motion import Motion
-from duende.motion.accents import Accents, accents, phase_locking
+from duende.motion.accents import Accents, accents, phase_locking, speed_minima
 
 SLOWEST, FASTEST = 0.75, 1.33
 """Bounds of the local speed: source seconds for each second of the retimed dance."""
 MARGIN = 0.02
-SMOOTHING = 0.08
+LEAST_ACCENTS = 4
+SMOOTHING = 0.2
 """Seconds: the speed changes over about this long, never at once."""
 LONGEST_GAP = 4.0
-"""Seconds between two anchors at most, else the take is left as it is there."""
-SKIP_COST, SPEED_COST, OFFBEAT_COST = 1.0, 14.0, 0.4
+"""Seconds between two anchors at most."""
+SKIP_COST, SPEED_COST, OFFBEAT_COST = 1.0, 14.0, 0.7
+PASSES = 3
+"""A change of speed moves the minima of speed: they are found again under it, and the grid laid anew."""
+TEMPOS = (84.0, 130.0)
 
 
 @dataclass(frozen=True, eq=False)
 class Retimed:
     """A dance on a steady beat.
 
+    The lengths of mean phase arrows (0 no relation, 1 one phase) are of the minima of mean joint speed, found again in
+    the finished movement, not of the accents that the grid was laid on.
+
     Attributes:
         motion: beginning on a beat.
         beats: seconds of the beats, the first at 0.
         tempo: beats a minute.
         speed: ``(T,)`` source seconds for each second, frame by frame (1 where nothing was changed).
-        kept: share of the accents, by weight, that lie on the grid.
-        locking_before: resultant length in the half-beat of the accents as they were, at the best tempo and phase.
-        locking_after: the same after retiming.
+        kept: share of the accents, by weight, that the grid holds.
+        before: arrow in the half-beat of the dance as it was, at the best steady tempo and phase.
+        after: arrow in the half-beat of the retimed dance.
+        after_beat: its arrow in the beat.
+        p_value: chance of ``after`` for events without relation (Rayleigh).
     """
 
     motion: Motion
@@ -39,8 +48,10 @@ class Retimed:
     tempo: float
     speed: np.ndarray
     kept: float
-    locking_before: float
-    locking_after: float
+    before: float
+    after: float
+    after_beat: float
+    p_value: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,27 +64,46 @@ class Anchors:
     kept: float
 
 
-def retime(motion: Motion, tempos: tuple[float, float] = (84.0, 130.0), found: Accents | None = None) -> Retimed | None:
+def retime(motion: Motion, tempos: tuple[float, float] = TEMPOS, found: Accents | None = None) -> Retimed | None:
     """Choose a tempo near the dance's own rate of accents and warp it onto that beat.
 
     Args:
         motion: a dance without a steady beat.
         tempos: lowest and highest tempo to try.
-        found: its accents, by default from :func:`accents`.
+        found: accents to lay the grid on, taken as they are; by default the dance's own, found again after each pass.
 
     Returns:
         The retimed dance, or None where fewer than four accents can be held within the bounds of speed.
     """
-    found = found or accents(motion)
-    if len(found.times) < 4:
+    events = found or accents(motion)
+    if len(events.times) < LEAST_ACCENTS:
         return None
-    candidates = [(tempo, anchored(found, 30.0 / tempo)) for tempo in np.arange(tempos[0], tempos[1] + 1, 2.0)]
-    # A mild pull to the middle decides between tempi that serve equally well.
-    costs = [a.cost / motion.duration + np.log2(tempo / 106.0) ** 2 for tempo, a in candidates]
-    tempo, anchors = candidates[int(np.argmin(costs))]
-    if len(anchors.times) < 4:
-        return None
-    return _warped(motion, found, anchors, float(tempo))
+    tempo = choose_tempo(events, motion.duration, tempos)
+    best: Retimed | None = None
+    for _ in range(1 if found else PASSES):
+        anchors = anchored(events, 30.0 / tempo)
+        if len(anchors.times) < LEAST_ACCENTS:
+            break
+        source = time_map(anchors, 30.0 / tempo, motion.duration, motion.fps)
+        result = _on_grid(motion, source, anchors, tempo)
+        if best is None or result.after + result.after_beat > best.after + best.after_beat:
+            best = result
+        moved = accents(motion.warped(source))
+        if len(moved.times) < LEAST_ACCENTS:
+            break
+        events = Accents(np.interp(moved.times, np.arange(len(source)) / motion.fps, source), moved.weights)
+    return best
+
+
+def choose_tempo(found: Accents, duration: float, tempos: tuple[float, float] = TEMPOS) -> float:
+    """Choose the tempo whose half-beats hold the accents at the least cost; ``duration`` in seconds.
+
+    A mild pull to the middle decides between tempi that serve equally well.
+    """
+    middle = float(np.sqrt(tempos[0] * tempos[1]))
+    candidates = np.arange(tempos[0], tempos[1] + 1, 2.0)
+    costs = [anchored(found, 30.0 / t).cost / duration + np.log2(t / middle) ** 2 for t in candidates]
+    return float(candidates[int(np.argmin(costs))])
 
 
 def anchored(found: Accents, half_beat: float) -> Anchors:
@@ -125,46 +155,63 @@ def _traced(
     return Anchors(found.times[order], places, cost, kept)
 
 
-def _warped(motion: Motion, found: Accents, anchors: Anchors, tempo: float) -> Retimed:
-    half = 30.0 / tempo
-    grid = anchors.places * half
-    grid = grid + anchors.times[0] - grid[0]
-    # Before the first anchor and after the last the dance goes at its own speed.
-    known = np.concatenate([[0.0], anchors.times, [motion.duration]])
-    wanted = np.concatenate([[0.0], grid, [grid[-1] + motion.duration - anchors.times[-1]]])
+def time_map(anchors: Anchors, half_beat: float, duration: float, fps: float) -> np.ndarray:
+    """Source time (seconds) of each frame of the retimed dance: smooth, rising, its slope within the bounds.
+
+    Before the first anchor and after the last the dance goes at its own speed.
+    """
+    grid = anchors.places * half_beat
+    grid = grid - grid[0] + anchors.times[0]
+    known = np.concatenate([[0.0], anchors.times, [duration]])
+    wanted = np.concatenate([[0.0], grid, [grid[-1] + duration - anchors.times[-1]]])
     wanted, keep = np.unique(wanted, return_index=True)
-    frames = int(wanted[-1] * motion.fps)
-    source = np.interp(np.arange(frames) / motion.fps, wanted, known[keep])
+    source = np.interp(np.arange(int(wanted[-1] * fps)) / fps, wanted, known[keep])
     # Smoothing a monotone map keeps its slope within the bounds that the pieces have.
-    pad = round(4 * SMOOTHING * motion.fps)
-    ends = np.arange(1, pad + 1) / motion.fps
+    pad = round(4 * SMOOTHING * fps)
+    ends = np.arange(1, pad + 1) / fps
     padded = np.concatenate([source[0] - ends[::-1], source, source[-1] + ends])
-    source = gaussian_filter1d(padded, SMOOTHING * motion.fps)[pad:-pad]
-    warped = motion.warped(source)
-    speed = np.gradient(source) * motion.fps
+    return np.asarray(gaussian_filter1d(padded, SMOOTHING * fps)[pad:-pad])
+
+
+def _on_grid(motion: Motion, source: np.ndarray, anchors: Anchors, tempo: float) -> Retimed:
     beat = 60.0 / tempo
-    first = (grid[0] - anchors.places[0] * half) % beat
-    start = round(first * motion.fps)
-    result = warped.cropped(start, frames)
-    beats = np.arange(0.0, result.duration, beat)
-    after = np.interp(found.times, source, np.arange(frames) / motion.fps) - start / motion.fps
-    halves = np.arange(0.0, result.duration + half, half)
+    first = (anchors.times[0] - anchors.places[0] * beat / 2) % beat
+    frames = np.arange(len(source))
+    at = np.arange(first * motion.fps, len(source) - 1)
+    result = motion.warped(np.interp(at, frames, source))
+    speed = np.interp(at, frames, np.gradient(source) * motion.fps)
+    return _measured(motion, result, tempo, speed, anchors.kept)
+
+
+def _measured(source: Motion, result: Motion, tempo: float, speed: np.ndarray, kept: float) -> Retimed:
+    beat = 60.0 / tempo
+    grid = np.arange(0.0, result.duration + beat, beat / 2)
+    minima = speed_minima(result.positions, result.fps)
+    halves, beats = phase_locking(minima, grid), phase_locking(minima, grid[::2])
     return Retimed(
         motion=result,
-        beats=beats,
+        beats=np.arange(0.0, result.duration, beat),
         tempo=tempo,
-        speed=speed[start:],
-        kept=anchors.kept,
-        locking_before=best_locking(found.times, np.arange(84.0, 137.0, 1.0)),
-        locking_after=phase_locking(after, halves).resultant,
+        speed=speed,
+        kept=kept,
+        before=best_locking(speed_minima(source.positions, source.fps)),
+        after=halves.resultant,
+        after_beat=beats.resultant,
+        p_value=halves.p_value,
     )
 
 
-def best_locking(times: np.ndarray, tempos: np.ndarray) -> float:
-    """Largest resultant length in the half-beat over steady tempi, whatever the phase."""
+def best_locking(times: np.ndarray, tempos: tuple[float, float] = TEMPOS) -> float:
+    """Largest arrow in the half-beat over steady tempi, whatever the phase: high by choice, also for random events."""
     if len(times) == 0:
         return 0.0
-    return max(float(abs(np.exp(2j * np.pi * times * tempo / 30.0).mean())) for tempo in tempos)
+    return max(float(abs(np.exp(2j * np.pi * times * t / 30.0).mean())) for t in np.arange(tempos[0], tempos[1] + 1))
+
+
+def shuffled(found: Accents, rng: np.random.Generator) -> Accents:
+    """Events of the same rate and spread of intervals as ``found`` but without its order: what chance would do."""
+    gaps = rng.permutation(np.diff(found.times))
+    return Accents(found.times[0] + np.concatenate([[0.0], np.cumsum(gaps)]), rng.permutation(found.weights))
 
 
 def on_known_tempo(motion: Motion, tempo: float) -> Retimed:
@@ -174,24 +221,12 @@ def on_known_tempo(motion: Motion, tempo: float) -> Retimed:
     """
     found = accents(motion)
     half = 30.0 / tempo
-    if len(found.times) == 0:
-        phase = 0.0
-    else:
+    phase = 0.0
+    if len(found.times):
         arrow = (found.weights * np.exp(2j * np.pi * found.times / half)).sum()
         phase = float(np.angle(arrow) / (2 * np.pi) * half) % half
         on_beat = np.round((found.times - phase) / half).astype(int) % 2 == 0
         if found.weights[on_beat].sum() < found.weights[~on_beat].sum():
             phase += half
-    start = round(phase * motion.fps)
-    result = motion.cropped(start, len(motion))
-    halves = np.arange(0.0, result.duration + half, half)
-    locking = phase_locking(found.times - start / motion.fps, halves).resultant
-    return Retimed(
-        motion=result,
-        beats=np.arange(0.0, result.duration, 60.0 / tempo),
-        tempo=tempo,
-        speed=np.ones(len(result)),
-        kept=1.0,
-        locking_before=locking,
-        locking_after=locking,
-    )
+    result = motion.warped(np.arange(phase * motion.fps, len(motion) - 1) / motion.fps)
+    return _measured(motion, result, tempo, np.ones(len(result)), 1.0)

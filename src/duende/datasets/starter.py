@@ -6,6 +6,7 @@ together, compose and render music in the style of the dance on that beat, extra
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -16,16 +17,19 @@ from typing import Any
 
 import numpy as np
 
-from duende.datasets.retiming import Retimed, on_known_tempo, retime
-from duende.datasets.store import Clip, write_clip, write_index
+from duende.datasets.retiming import Retimed, best_locking, on_known_tempo, retime, shuffled
+from duende.datasets.store import INDEX, SCHEMA, Clip, write_clip, write_index
 from duende.datasets.takes import Take, find_takes, held_out
 from duende.errors import DuendeError
 from duende.files import replacing
 from duende.formats.load import load_mocap
 from duende.motion import Motion
+from duende.motion.accents import accents
 from duende.motion.feet import plant_feet
 from duende.motion.representation import PoseRepresentation
 
+REVISION = 2
+"""Raised whenever the same files would give other clips; finished clips of another revision are built again."""
 STRETCH = (0.85, 1.15)
 SHORTEST = 4.5
 """Seconds: shorter takes are left out; crops are 4 seconds long."""
@@ -44,11 +48,21 @@ class Plan:
     seed: int
     music: bool
     soundfont: Path | None
+    features: str = ""
 
     @property
     def name(self) -> str:
         """Of the clip and its file."""
         return f"{self.take.name}-{self.variant}"
+
+    def key(self) -> str:
+        """Say in a hash all that the clip depends on, the file's content included."""
+        take = self.take
+        font = (self.soundfont.name, self.soundfont.stat().st_size) if self.music and self.soundfont else None
+        facts = (REVISION, SCHEMA, take.name, take.style, take.fps, take.tempo, self.split, self.variant, self.seed)
+        digest = hashlib.sha256(repr((*facts, self.music, font, self.features)).encode())
+        digest.update(take.path.read_bytes())
+        return digest.hexdigest()
 
 
 def build_starter(
@@ -60,7 +74,7 @@ def build_starter(
     workers: int = 2,
     progress: Callable[[int, int], None] | None = None,
     music: bool = True,
-) -> None:
+) -> dict[str, Any]:
     """Build the set in ``out``; built again, it goes on where it stopped.
 
     Args:
@@ -68,13 +82,16 @@ def build_starter(
         out: for the clips, ``index.json`` and ``report.json``.
         soundfont: General MIDI sound font; by default the system's.
         variants: clips for each take of the training split; held-out takes give one.
-        seed: decides music, stretch and mirroring.
+        seed: decides music and stretch.
         workers: processes.
         progress: called with clips done and clips in all.
         music: without it only dances are built, enough to train codebooks.
 
+    Returns:
+        What ``report.json`` holds: ``summary``, and under ``takes`` for each what was done or why it was left out.
+
     Raises:
-        DuendeError: a folder holds no motion, or there is no sound font.
+        DuendeError: a folder holds no motion, no take could be used, or there is no sound font.
     """
     takes = find_takes(folders)
     outside = held_out(takes)
@@ -83,42 +100,84 @@ def build_starter(
         from duende.datasets.scoring import FEATURES, feature_set, find_soundfont
 
         font, identity = find_soundfont(soundfont), feature_set(FEATURES).identity
-    plans = [
-        Plan(take, "test" if take.group in outside else "train", variant, seed, music, font)
-        for take in takes
-        for variant in range(1 if take.group in outside else variants)
-    ]
+    plans = {take.name: _plans(take, take.group in outside, variants, (seed, music, font, identity)) for take in takes}
+    # A folder without an index is an unfinished set.
+    (out / INDEX).unlink(missing_ok=True)
+    reports = _build_all(list(plans.values()), out, workers, progress)
+    report = {"summary": summary(reports), "takes": reports}
     out.mkdir(parents=True, exist_ok=True)
-    made: list[tuple[str, str]] = []
-    reports: dict[str, Any] = {}
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        waiting = {pool.submit(_build, plan, out): plan for plan in plans}
-        for done, future in enumerate(as_completed(waiting), start=1):
-            plan, report = waiting[future], future.result()
-            if plan.variant == 0:
-                reports[plan.take.name] = report
-            if report["used"]:
-                made.append((plan.name, plan.split))
-            if progress:
-                progress(done, len(plans))
-    if not made:
-        raise DuendeError("no take could be used; see report.json for the reasons")
     with replacing(out / "report.json") as path:
-        path.write_text(json.dumps(reports, indent=1, sort_keys=True), encoding="utf-8")
+        path.write_text(json.dumps(report, indent=1, sort_keys=True), encoding="utf-8")
+    made = [(plan.name, plan.split) for name in plans for plan in plans[name] if reports[name]["used"]]
+    if not made:
+        raise DuendeError(f"no take could be used; {out / 'report.json'} says why")
     write_index(out, sorted(made), identity, {"seed": seed, "representation": "heading", "music": music})
+    return report
 
 
-def steady(take: Take) -> tuple[Retimed | None, str]:
-    """Read a take and bring it onto a steady beat; or say why it cannot be used."""
+def _plans(take: Take, outside: bool, variants: int, rest: tuple[int, bool, Path | None, str]) -> list[Plan]:
+    split = "test" if outside else "train"
+    return [Plan(take, split, variant, *rest) for variant in range(1 if outside else variants)]
+
+
+def _build_all(
+    jobs: Sequence[list[Plan]], out: Path, workers: int, progress: Callable[[int, int], None] | None
+) -> dict[str, Any]:
+    total, done, reports = sum(len(plans) for plans in jobs), 0, {}
+    # The longest first, so that no process is left alone with one at the end.
+    jobs = sorted(jobs, key=lambda plans: -plans[0].take.path.stat().st_size * len(plans))
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        waiting = {pool.submit(_build, plans, out): plans for plans in jobs}
+        try:
+            for future in as_completed(waiting):
+                plans = waiting[future]
+                reports[plans[0].take.name] = future.result()
+                done += len(plans)
+                if progress:
+                    progress(done, total)
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    return reports
+
+
+def steady(take: Take) -> tuple[Motion, Retimed | None, str]:
+    """Read a take and bring it onto a steady beat; or say why it cannot be used.
+
+    Returns:
+        The dance as it was, on the beat (None where it cannot be used), and the reason.
+    """
     motion = without_still_ends(load_mocap(take.path, take.fps))
     if motion.duration < SHORTEST:
-        return None, f"shorter than {SHORTEST:g} seconds"
+        return motion, None, f"shorter than {SHORTEST:g} seconds"
     retimed = on_known_tempo(motion, take.tempo) if take.tempo else retime(motion)
     if retimed is None or retimed.kept < LEAST_KEPT:
-        return None, "its accents fit no beat within the bounds of speed"
+        return motion, None, "its accents fit no beat within the bounds of speed"
     if retimed.motion.duration < SHORTEST:
-        return None, f"shorter than {SHORTEST:g} seconds"
-    return retimed, ""
+        return motion, None, f"shorter than {SHORTEST:g} seconds"
+    return motion, retimed, ""
+
+
+def summary(reports: dict[str, Any]) -> dict[str, Any]:
+    """Sum up a build: takes and minutes by split, the changes of speed, and how movement keeps the beat."""
+    used = [report for report in reports.values() if report["used"]]
+    made = [report for report in used if not report["tempo_known"]]
+
+    def mean(reports: list[dict[str, Any]], key: str) -> float | None:
+        return round(float(np.mean([report[key] for report in reports])), 3) if reports else None
+
+    locking = ("before", "after", "after_beat")
+    return {
+        "takes": {split: sum(report["split"] == split for report in used) for split in ("train", "test")},
+        "minutes": {
+            split: round(sum(report["seconds"] for report in used if report["split"] == split) / 60, 2)
+            for split in ("train", "test")
+        },
+        "left_out": {name: report["reason"] for name, report in sorted(reports.items()) if not report["used"]},
+        "retimed": {key: mean(made, key) for key in ("kept", *locking, "change", *CONTROL)},
+        "known_tempo": {key: mean([r for r in used if r["tempo_known"]], key) for key in locking},
+        "speed_percentiles": [round(float(v), 3) for v in np.mean([r["speed"] for r in made], axis=0)] if made else [],
+    }
 
 
 def without_still_ends(motion: Motion, speed: float = 0.08) -> Motion:
@@ -138,33 +197,63 @@ def stretched(retimed: Retimed, factor: float) -> tuple[Motion, float]:
     return motion.warped(np.arange(frames) * factor / motion.fps), retimed.tempo * factor
 
 
-def _build(plan: Plan, out: Path) -> dict[str, Any]:
-    path = out / f"{plan.name}.npz"
-    record = out / f"{plan.name}.json"
+CONTROL = ("chance_before", "chance_after", "chance_after_beat", "chance_change")
+
+
+def _build(plans: Sequence[Plan], out: Path) -> dict[str, Any]:
+    """Build all clips of a take that are not there yet; return what became of it."""
+    record = out / f"{plans[0].take.name}.json"
+    keys = [plan.key() for plan in plans]
+    known: dict[str, Any] = {}
     if record.exists():
-        report: dict[str, Any] = json.loads(record.read_text(encoding="utf-8"))
-        if path.exists() or not report["used"]:
-            return report
-    retimed, reason = steady(plan.take)
-    if retimed is None:
-        report = {"used": False, "reason": reason}
-    else:
-        write_clip(_clip(plan, retimed, out), path)
-        report = {
-            "used": True,
-            "style": plan.take.style,
-            "split": plan.split,
-            "seconds": retimed.motion.duration,
-            "tempo": retimed.tempo,
-            "tempo_known": plan.take.tempo is not None,
-            "kept": retimed.kept,
-            "locking_before": retimed.locking_before,
-            "locking_after": retimed.locking_after,
-            "speed": [float(v) for v in np.percentile(retimed.speed, [0, 5, 25, 50, 75, 95, 100])],
-        }
+        known = json.loads(record.read_text(encoding="utf-8"))
+        whole = not known["used"] or all((out / f"{plan.name}.npz").exists() for plan in plans)
+        if known["keys"] == keys and whole:
+            return known
+    try:
+        motion, retimed, reason = steady(plans[0].take)
+    except DuendeError as error:
+        motion, retimed, reason = None, None, str(error)
+    report: dict[str, Any] = {"keys": keys, "used": retimed is not None, "reason": reason}
+    if motion is not None and retimed is not None:
+        for plan in plans:
+            write_clip(_clip(plan, retimed, out), out / f"{plan.name}.npz")
+        report |= _measures(plans[0], motion, retimed)
     with replacing(record) as temporary:
         temporary.write_text(json.dumps(report), encoding="utf-8")
     return report
+
+
+def _measures(plan: Plan, motion: Motion, retimed: Retimed) -> dict[str, Any]:
+    measures: dict[str, Any] = {
+        "style": plan.take.style,
+        "split": plan.split,
+        "seconds": retimed.motion.duration,
+        "tempo": retimed.tempo,
+        "tempo_known": plan.take.tempo is not None,
+        "kept": retimed.kept,
+        "before": retimed.before,
+        "after": retimed.after,
+        "after_beat": retimed.after_beat,
+        "p_value": retimed.p_value,
+        "speed": [float(v) for v in np.percentile(retimed.speed, [0, 5, 25, 50, 75, 95, 100])],
+        "change": _change(retimed),
+    }
+    if plan.take.tempo is None:
+        # The same on events of the same rate in random order: what the choice of tempo and anchors alone would give.
+        rng = np.random.default_rng([plan.seed, *plan.take.name.encode()])
+        random = shuffled(accents(motion), rng)
+        chance = retime(motion, found=random)
+        values = (
+            (best_locking(random.times), chance.after, chance.after_beat, _change(chance)) if chance else (0.0,) * 4
+        )
+        measures |= dict(zip(CONTROL, values, strict=True))
+    return measures
+
+
+def _change(retimed: Retimed) -> float:
+    """Mean factor by which speed was changed, up or down: 1.07 is seven per cent."""
+    return float(np.exp(np.abs(np.log(retimed.speed)).mean()))
 
 
 def _clip(plan: Plan, retimed: Retimed, out: Path) -> Clip:
@@ -172,6 +261,7 @@ def _clip(plan: Plan, retimed: Retimed, out: Path) -> Clip:
     first = plan.variant == 0
     factor = 1.0 if first else float(rng.uniform(*STRETCH))
     motion, tempo = stretched(retimed, factor)
+    # The first variant is the dance as it is, the second its mirror image, the third is only stretched, and so on.
     mirrored = plan.variant % 2 == 1
     if mirrored:
         motion = motion.mirrored()
@@ -202,5 +292,6 @@ def _clip(plan: Plan, retimed: Retimed, out: Path) -> Clip:
         music=music,
         beats=beats,
         downbeats=downbeats,
-        motion=motion,
+        # The networks read channels; whole motions serve evaluation, for which one variant is enough.
+        motion=motion if first else None,
     )

@@ -36,7 +36,7 @@ class Clip:
         music: ``(T / 8, D)`` features, None in a set without music.
         beats: seconds.
         downbeats: seconds.
-        motion: the dance itself.
+        motion: the dance itself; kept for one variant of each take, None for the others.
     """
 
     name: str
@@ -134,7 +134,8 @@ def read_clip(path: Path) -> Clip:
             values = {name: file[name] for name in file.files}
         facts = json.loads(str(values["facts"]))
         motion = Motion(values["rotations"], values["path"], float(values["fps"])) if "rotations" in values else None
-        return Clip(**facts, **{name: values.get(name) for name in ARRAYS}, motion=motion)
+        arrays: dict[str, Any] = {name: values.get(name) for name in ARRAYS}
+        return Clip(**facts, **arrays, motion=motion)
     except FileNotFoundError:
         raise DuendeError(f"{path} is missing; build the set again, finished clips are kept") from None
     except (OSError, ValueError, EOFError, KeyError, TypeError, zipfile.BadZipFile) as error:

@@ -82,7 +82,7 @@ def find_takes(folders: Sequence[Path]) -> list[Take]:
     """List the takes in ``folders``, those with broken capture left out.
 
     Raises:
-        DuendeError: a folder does not exist, or holds no motion.
+        DuendeError: a folder does not exist or holds no motion, or two takes would have one name.
     """
     takes = []
     for folder in folders:
@@ -92,6 +92,13 @@ def find_takes(folders: Sequence[Path]) -> list[Take]:
         if not found:
             raise DuendeError(f"{folder} holds no motion ({', '.join(SUFFIXES)})")
         takes += [take for path in found if (take := describe(path)) is not None]
+    known: dict[str, Path] = {}
+    for take in takes:
+        if take.name in known:
+            raise DuendeError(
+                f"{known[take.name]} and {take.path} would both be called {take.name!r}; rename one of the folders"
+            )
+        known[take.name] = take.path
     return takes
 
 
@@ -114,8 +121,8 @@ def describe(path: Path) -> Take | None:
 def held_out(takes: Iterable[Take]) -> set[str]:
     """Choose the groups that training never sees: by a hash of their names, so that the choice never changes.
 
-    Styles of four groups and more give an eighth of them, styles of two or three give one if the hash of the style
-    says so (about every other), styles of one give none.
+    Styles of four groups and more give about an eighth of them, at least one; of the styles of two or three, every
+    fourth by the hash of its name gives one; styles of one group give none, so that no style is lost to training.
     """
     by_style: dict[str, set[str]] = defaultdict(set)
     for take in takes:
@@ -125,7 +132,7 @@ def held_out(takes: Iterable[Take]) -> set[str]:
         ordered = sorted(groups, key=_hashed)
         if len(ordered) >= 4:
             chosen.update(ordered[: max(1, round(HELD_OUT * len(ordered)))])
-        elif len(ordered) >= 2 and _hashed(style) % 2 == 0:
+        elif len(ordered) >= 2 and _hashed(style) % 4 == 0:
             chosen.add(ordered[0])
     return chosen
 

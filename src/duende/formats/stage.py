@@ -49,14 +49,16 @@ class Stage:
         picture = self._base.copy()
         top = self._horizon
         homography = self.camera.floor_homography(frame, self.floor)
-        homography = np.array([[1, 0, 0], [0, 1, -top], [0, 0, 1.0]]) @ homography
-        dark = self._floor_pattern(frame, homography, (width, height - top))
+        # Tiles and shadows are soft: half of the resolution is enough for them.
+        homography = np.array([[0.5, 0, 0], [0, 0.5, -0.5 * top], [0, 0, 1.0]]) @ homography
+        dark = self._floor_pattern(frame, homography)
         self._add_shadow(dark, parts, homography)
+        dark = cv2.resize(dark, (width, height - top), interpolation=cv2.INTER_LINEAR)
         ground = picture[top:]
         cv2.subtract(ground, cv2.merge([dark, dark, dark]), dst=ground)
         return picture
 
-    def _floor_pattern(self, frame: int, homography: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    def _floor_pattern(self, frame: int, homography: np.ndarray) -> np.ndarray:
         # The texture repeats every two tiles, so it follows the camera in whole periods: the floor seems endless.
         period = 2 * TILE
         x, _, z = self.camera.positions[frame]
@@ -65,6 +67,7 @@ class Stage:
         corner = corner + ahead
         metres = TILE / TILE_PIXELS
         to_floor = np.array([[metres, 0, corner[0]], [0, metres, corner[1]], [0, 0, 1.0]])
+        size = self._fade.shape[::-1]
         pattern = cv2.warpPerspective(self._texture, homography @ to_floor, size, flags=cv2.INTER_LINEAR)
         return np.asarray(cv2.multiply(pattern, self._fade, scale=1 / 255))
 
@@ -110,7 +113,7 @@ class Stage:
         return -rays[:, 1] / np.hypot(rays[:, 0], rays[:, 2])
 
     def _still_parts(self) -> tuple[np.ndarray, np.ndarray]:
-        """Backdrop and bare floor ``(H, W, 3)``, and how much of the tiles shows ``(H - horizon, W)``."""
+        """Backdrop and bare floor ``(H, W, 3)``, and how much of the tiles shows at half size."""
         width, height = self.camera.size
         camera_height = float(np.median(self.camera.positions[:, 1])) - self.floor
         distance = camera_height / np.maximum(self._rays_down, 1e-3)
@@ -125,7 +128,7 @@ class Stage:
         base = rows[:, None] * vignette[..., None]
         # A little noise hides the bands that 8 bits and the video codec make of slow gradients.
         base += np.random.default_rng(0).uniform(-0.7, 0.7, (height, width, 1))
-        fade = np.repeat(np.rint(255 * near[self._horizon :, None]), width, axis=1)
+        fade = np.repeat(np.rint(255 * near[self._horizon :: 2, None]), width // 2, axis=1)
         return np.clip(np.rint(base), 0, 255).astype(np.uint8), fade.astype(np.uint8)
 
 

@@ -14,8 +14,13 @@ from duende.motion.skeleton import SMPL24, Skeleton
 SMOOTHING = 5 / 60
 """Seconds: the field smooths speed with 5 frames at 60 a second before it looks for dance beats."""
 STRIKE_SMOOTHING = 2 / 60
-TOGETHER = 0.08
+TOGETHER = 0.1
 """Seconds within which a foot strike and a speed minimum are one accent."""
+AROUND = 0.3
+"""Seconds on both sides in which a minimum's depth is measured."""
+SHALLOWEST = 0.01
+LEAST, STRIKE = 0.3, 0.2
+"""Weight of the shallowest minimum, and what a foot strike adds to one; the depth adds 0 to 1."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,26 +71,27 @@ def foot_strikes(positions: np.ndarray, fps: float, skeleton: Skeleton = SMPL24)
 
 
 def accents(motion: Motion) -> Accents:
-    """Foot strikes and speed minima together; a minimum weighs by its depth, a strike as a deep minimum."""
+    """Minima of the mean joint speed, each weighed by its depth, and more where a foot lands with it.
+
+    Feet alone make no accent: they land at every lag from the body's stops, and a grid that serves both serves neither.
+    """
     positions = motion.positions
+    if len(positions) < 3:
+        return Accents(np.zeros(0), np.zeros(0))
     smooth = gaussian_filter1d(mean_speed(positions, motion.fps), SMOOTHING * motion.fps)
     minima = argrelextrema(smooth, np.less)[0]
-    around = max(1, round(0.3 * motion.fps))
-    depth = np.array(
-        [1 - smooth[i] / max(float(smooth[max(0, i - around) : i + around + 1].max()), 1e-6) for i in minima]
-    )
-    events = [(float(i) / motion.fps, float(d)) for i, d in zip(minima, depth, strict=True)]
-    events += [(float(time), 0.6) for time in foot_strikes(positions, motion.fps, motion.skeleton)]
-    merged: list[tuple[float, float]] = []
-    for time, weight in sorted(events):
-        if merged and time - merged[-1][0] < TOGETHER:
-            last, sum_ = merged[-1]
-            merged[-1] = ((last * sum_ + time * weight) / (sum_ + weight + 1e-9), sum_ + weight)
-        else:
-            merged.append((time, weight))
-    times = np.array([time for time, _ in merged])
-    weights = np.array([weight for _, weight in merged])
-    return Accents(times, weights / max(float(weights.mean()), 1e-9) if len(weights) else weights)
+    around = max(1, round(AROUND * motion.fps))
+    times = minima / motion.fps
+    peaks = np.array([smooth[max(0, i - around) : i + around + 1].max() for i in minima])
+    depths = 1 - smooth[minima] / np.maximum(peaks, 1e-6)
+    # Where speed is constant, rounding alone makes minima.
+    deep = depths > SHALLOWEST
+    times, weights = times[deep], LEAST + depths[deep]
+    strikes = foot_strikes(positions, motion.fps, motion.skeleton)
+    if len(times) and len(strikes):
+        together = np.abs(times[:, None] - strikes[None]).min(axis=1) < TOGETHER
+        weights = weights + STRIKE * together
+    return Accents(times, weights / weights.mean() if len(weights) else weights)
 
 
 def phase_locking(events: np.ndarray, beats: np.ndarray) -> PhaseLocking:
