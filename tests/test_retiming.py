@@ -13,6 +13,7 @@ from duende.datasets.retiming import (
     FASTEST,
     SLOWEST,
     anchored,
+    beat_phase,
     choose_tempo,
     on_known_tempo,
     retime,
@@ -68,7 +69,7 @@ def test_an_unsteady_dance_becomes_steady() -> None:
 def test_speed_stays_within_its_bounds(seed: int) -> None:
     result = retime(dancer(uneven(seed, spread=0.35), 24.0))
     assert result is not None
-    assert SLOWEST <= result.speed.min() and result.speed.max() <= FASTEST
+    assert result.speed.min() >= SLOWEST and result.speed.max() <= FASTEST
     assert len(result.speed) == len(result.motion)
 
 
@@ -127,6 +128,13 @@ def test_a_known_tempo_is_only_shifted() -> None:
     assert abs(measured.lag) < 0.02
 
 
+def test_the_phase_of_half_beats_is_that_of_the_heavier_beat() -> None:
+    times = 0.2 + np.arange(30) * 0.3
+    weights = np.where(np.arange(30) % 2 == 1, 1.2, 1.0)
+    assert beat_phase(Accents(times, weights), 0.6) == pytest.approx(0.5, abs=0.01)
+    assert beat_phase(events(0.2 + np.arange(20) * 0.6), 0.6) == pytest.approx(0.2, abs=0.01)
+
+
 @pytest.mark.shared_data
 def test_real_dances_lock_better_than_chance(shared_data: Path) -> None:
     motion = load_mocap(shared_data / "mocap" / "salsa" / "04.bvh", 60.0)
@@ -134,4 +142,4 @@ def test_real_dances_lock_better_than_chance(shared_data: Path) -> None:
     chance = retime(motion, found=shuffled(accents(motion), np.random.default_rng(0)))
     assert result is not None and chance is not None
     assert result.after > 0.4 > chance.after
-    assert SLOWEST <= result.speed.min() and result.speed.max() <= FASTEST
+    assert result.speed.min() >= SLOWEST and result.speed.max() <= FASTEST

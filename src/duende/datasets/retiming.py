@@ -215,18 +215,24 @@ def shuffled(found: Accents, rng: np.random.Generator) -> Accents:
 
 
 def on_known_tempo(motion: Motion, tempo: float) -> Retimed:
-    """Find the phase of a beat whose tempo is known, and begin the dance on a beat; nothing is warped.
-
-    The phase is that of the accents in the half-beat; of the two beats that leaves, the one with more weight on it.
-    """
-    found = accents(motion)
-    half = 30.0 / tempo
-    phase = 0.0
-    if len(found.times):
-        arrow = (found.weights * np.exp(2j * np.pi * found.times / half)).sum()
-        phase = float(np.angle(arrow) / (2 * np.pi) * half) % half
-        on_beat = np.round((found.times - phase) / half).astype(int) % 2 == 0
-        if found.weights[on_beat].sum() < found.weights[~on_beat].sum():
-            phase += half
+    """Find the phase of a beat whose tempo is known, and begin the dance on a beat; nothing is warped."""
+    phase = beat_phase(accents(motion), 60.0 / tempo)
     result = motion.warped(np.arange(phase * motion.fps, len(motion) - 1) / motion.fps)
     return _measured(motion, result, tempo, np.ones(len(result)), 1.0)
+
+
+def beat_phase(found: Accents, beat: float) -> float:
+    """Time of the first beat, 0 to ``beat`` seconds, from where the accents fall.
+
+    Where they fall on half-beats rather than beats the half-beat tells the phase more surely; of the two beats that
+    leaves, the one with more weight on it is taken.
+    """
+    if len(found.times) == 0:
+        return 0.0
+    turns = 2j * np.pi * found.times / beat
+    whole, half = ((found.weights * np.exp(turns * factor)).sum() for factor in (1, 2))
+    if abs(whole) >= abs(half):
+        return float(np.angle(whole) / (2 * np.pi) * beat % beat)
+    phase = float(np.angle(half) / (4 * np.pi) * beat % (beat / 2))
+    on_beat = np.round((found.times - phase) / (beat / 2)).astype(int) % 2 == 0
+    return phase if found.weights[on_beat].sum() >= found.weights[~on_beat].sum() else phase + beat / 2

@@ -16,7 +16,8 @@ export class Controls {
     this.marks = element("marks");
     element("controls").hidden = false;
     element("start").hidden = false;
-    element("length").textContent = spoken(dance.duration);
+    this.length = spoken(Math.max(1, Math.round(dance.duration)));
+    element("length").textContent = this.length;
     element("mute").hidden = !clock.sound;
     if (dance.tempo) element("byline").textContent = `${Math.round(dance.tempo)} bpm · made with duende`;
     this.timeline.setAttribute("aria-valuemax", dance.duration.toFixed(2));
@@ -136,10 +137,10 @@ export class Controls {
     const key = `${Math.round(share * width)}/${width}`;
     if (this.painted === key) return;
     this.painted = key;
-    element("now").textContent = spoken(clock.time);
+    element("now").textContent = clock.time < dance.duration - 1e-3 ? spoken(clock.time) : this.length;
     element("playhead").style.left = `${share * 100}%`;
     this.timeline.setAttribute("aria-valuenow", clock.time.toFixed(2));
-    this.timeline.setAttribute("aria-valuetext", `${spoken(clock.time)} of ${spoken(dance.duration)}`);
+    this.timeline.setAttribute("aria-valuetext", `${spoken(clock.time)} of ${this.length}`);
     this.paint(share);
   }
 

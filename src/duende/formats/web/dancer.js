@@ -1,6 +1,6 @@
 // The dance as the page carries it, and the body that dances it.
 import {
-  Bone, BufferAttribute, BufferGeometry, Color, DoubleSide, MeshStandardMaterial, Quaternion, Skeleton, SkinnedMesh, Vector3,
+  Bone, BufferAttribute, BufferGeometry, Color, MeshStandardMaterial, Quaternion, Skeleton, SkinnedMesh, Vector3,
 } from "three";
 
 function bytes(text) {
@@ -63,8 +63,6 @@ export class Dancer {
     geometry.setAttribute("color", new BufferAttribute(linear(bytes(body.colours)), 3));
     geometry.setIndex(new BufferAttribute(new Uint16Array(bytes(body.triangles).buffer), 1));
     const material = new MeshStandardMaterial({ vertexColors: true, roughness: 0.62, metalness: 0 });
-    // The shadow is cast by both sides, so that thin parts never lose theirs.
-    material.shadowSide = DoubleSide;
     const mesh = new SkinnedMesh(geometry, material);
     mesh.add(this.bones[0]);
     mesh.updateMatrixWorld(true);

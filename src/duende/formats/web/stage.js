@@ -17,7 +17,7 @@ export class Stage {
     this.renderer.shadowMap.enabled = true;
     this.renderer.shadowMap.type = PCFShadowMap;
     this.renderer.toneMapping = NeutralToneMapping;
-    this.renderer.toneMappingExposure = 1.05;
+    this.renderer.toneMappingExposure = 1.0;
     this.dance = dance;
     this.path = smoothed(dance.root, dance.frames, SMOOTHING * dance.fps);
     this.middle = middle(dance.root, dance.frames);
@@ -42,15 +42,15 @@ export class Stage {
   }
 
   light() {
-    this.scene.add(new HemisphereLight(0xe9ecff, 0x6b5a52, 1.55));
-    const key = new DirectionalLight(0xfff1e0, 2.9);
+    this.scene.add(new HemisphereLight(0xf4f3ff, 0x9a8f8c, 2.0));
+    const key = new DirectionalLight(0xfff6ea, 2.0);
     key.castShadow = true;
     key.shadow.mapSize.set(2048, 2048);
     key.shadow.radius = 5;
     key.shadow.bias = -0.0004;
     key.shadow.normalBias = 0.02;
     Object.assign(key.shadow.camera, { left: -1.9, right: 1.9, top: 1.9, bottom: -1.9, near: 1, far: 10 });
-    const rim = new DirectionalLight(0xb9c8ff, 1.5);
+    const rim = new DirectionalLight(0xc9d4ff, 1.4);
     rim.position.set(-2.5, 3, -4);
     this.scene.add(key, key.target, rim, rim.target);
     this.key = key;
@@ -59,7 +59,7 @@ export class Stage {
 
   // An endless floor: fine lines drawn by the shader, fading into the backdrop around the dancer.
   ground(height) {
-    const material = new MeshStandardMaterial({ color: 0x8e8894, roughness: 0.9, transparent: true });
+    const material = new MeshStandardMaterial({ color: 0x8a8590, roughness: 0.9, transparent: true });
     const centre = { value: new Vector2() };
     material.onBeforeCompile = (shader) => {
       shader.uniforms.centre = centre;
@@ -78,7 +78,7 @@ export class Stage {
           }`)
         .replace("#include <color_fragment>", `#include <color_fragment>
           float away = length(vFloor - centre);
-          float line = max(lines(vFloor, 0.004) * 0.5, lines(vFloor * 2.0, 0.004) * 0.16);
+          float line = max(lines(vFloor, 0.003) * 0.34, lines(vFloor * 2.0, 0.004) * 0.1);
           diffuseColor.rgb = mix(diffuseColor.rgb, vec3(0.92, 0.89, 0.86), line * (1.0 - smoothstep(2.0, 9.0, away)));
           diffuseColor.a = (1.0 - smoothstep(1.2, 8.5, away)) * 0.8;`);
     };
