@@ -11,7 +11,7 @@ from functools import lru_cache
 import numpy as np
 import scipy.fft
 import scipy.signal
-import torch
+from scipy.ndimage import rank_filter
 
 WINDOW, HOP = 2048, 512
 MEL_BANDS = 128
@@ -87,13 +87,9 @@ def harmonic_percussive(complex_spectrum: np.ndarray) -> tuple[np.ndarray, np.nd
 
 def _median(values: np.ndarray) -> np.ndarray:
     """Running median of :data:`MEDIAN` along the last axis, mirrored at the ends (edge value repeated once)."""
-    half = MEDIAN // 2
-    padded = torch.from_numpy(np.pad(values, ((0, 0), (half, half)), mode="symmetric"))
-    rows = max(1, 4_000_000 // padded.shape[1])
-    pieces = [
-        padded[first : first + rows].unfold(1, MEDIAN, 1).median(dim=-1).values for first in range(0, len(padded), rows)
-    ]
-    return torch.cat(pieces).numpy()
+    # Row by row: scipy's one-dimensional rank filter keeps its window sorted, the others sort it anew each time.
+    rows = [rank_filter(row, MEDIAN // 2, size=MEDIAN, mode="reflect") for row in np.ascontiguousarray(values)]
+    return np.stack(rows)
 
 
 def _soft_mask(wanted: np.ndarray, other: np.ndarray) -> np.ndarray:

@@ -203,25 +203,30 @@ CONTROL = ("chance_before", "chance_after", "chance_after_beat", "chance_change"
 def _build(plans: Sequence[Plan], out: Path) -> dict[str, Any]:
     """Build all clips of a take that are not there yet; return what became of it."""
     record = out / f"{plans[0].take.name}.json"
-    keys = [plan.key() for plan in plans]
-    known: dict[str, Any] = {}
-    if record.exists():
-        known = json.loads(record.read_text(encoding="utf-8"))
-        whole = not known["used"] or all((out / f"{plan.name}.npz").exists() for plan in plans)
-        if known["keys"] == keys and whole:
-            return known
+    known: dict[str, Any] = json.loads(record.read_text(encoding="utf-8")) if record.exists() else {}
+    keys = {plan.name: plan.key() for plan in plans}
+    done = {name for name, key in known.get("clips", {}).items() if keys.get(name) == key}
+    missing = [plan for plan in plans if plan.name not in done or (known["used"] and not _written(plan, out))]
+    if not missing:
+        return known
     try:
         motion, retimed, reason = steady(plans[0].take)
     except DuendeError as error:
         motion, retimed, reason = None, None, str(error)
-    report: dict[str, Any] = {"keys": keys, "used": retimed is not None, "reason": reason}
+    report: dict[str, Any] = {"clips": keys, "used": retimed is not None, "reason": reason}
     if motion is not None and retimed is not None:
-        for plan in plans:
+        # A clip that is being replaced must not pass for the old one if the build is stopped now.
+        record.unlink(missing_ok=True)
+        for plan in missing:
             write_clip(_clip(plan, retimed, out), out / f"{plan.name}.npz")
         report |= _measures(plans[0], motion, retimed)
     with replacing(record) as temporary:
         temporary.write_text(json.dumps(report), encoding="utf-8")
     return report
+
+
+def _written(plan: Plan, out: Path) -> bool:
+    return (out / f"{plan.name}.npz").exists()
 
 
 def _measures(plan: Plan, motion: Motion, retimed: Retimed) -> dict[str, Any]:

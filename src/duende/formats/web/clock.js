@@ -1,5 +1,6 @@
 // The time of the dance. The music's own clock is the master; without music it is the computer's.
 
+const LEAN = 8; // share a second by which we make up what lies between the music and us
 const FAR = 0.15; // seconds between the music and us at which we jump instead of drifting
 
 export class Clock {
@@ -68,20 +69,21 @@ export class Clock {
 
   advance() {
     const now = performance.now();
-    const passed = (Math.min(now - this.last, 500) / 1000) * this.speed;
+    const wall = Math.min(now - this.last, 500) / 1000;
     this.last = now;
     if (!this.playing) return;
-    if (!this.sound) this.time += passed;
-    else if (!this.sound.ended) this.follow(passed);
+    if (!this.sound) this.time += wall * this.speed;
+    else if (!this.sound.ended) this.follow(wall);
     if (this.time >= this.duration || this.sound?.ended) this.finish();
   }
 
   // Browsers report the sound's time in steps: we run on evenly and lean towards it.
-  follow(passed) {
+  follow(wall) {
+    const passed = wall * this.speed;
     const heard = this.sound.currentTime;
     if (this.sound.seeking || this.sound.readyState < 3) return;
     const apart = heard - (this.time + passed);
-    this.time = Math.abs(apart) > FAR ? heard : Math.max(this.time, this.time + passed + 0.1 * apart);
+    this.time = Math.abs(apart) > FAR ? heard : Math.max(this.time, this.time + passed + (1 - Math.exp(-LEAN * wall)) * apart);
   }
 
   finish() {

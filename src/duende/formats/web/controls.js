@@ -30,7 +30,12 @@ export class Controls {
 
   buttons() {
     const { clock } = this;
-    const on = (name, action) => element(name).addEventListener("click", action);
+    const on = (name, action) =>
+      element(name).addEventListener("click", (event) => {
+        action();
+        // A button clicked with the mouse gives the keyboard back, so that space goes on to mean play and pause.
+        if (event.detail > 0) event.currentTarget.blur();
+      });
     on("play", () => clock.toggle());
     on("start", () => clock.play());
     on("back", () => this.step(-1));
