@@ -77,7 +77,10 @@ def main() -> None:
     motion = dancer.perform(codes)
     performance = Performance(motion, "benchmark", song, beats)
     rows: list[tuple[str, float]] = [
-        ("beats and music features", timed(lambda: extract_features(song, features_of, track_beats(song)), options.runs)),
+        (
+            "beats and music features",
+            timed(lambda: extract_features(song, features_of, track_beats(song)), options.runs),
+        ),
         ("music to codes (cached)", timed(lambda: dancer.choreograph(features, sampling=SAMPLING), options.runs)),
         ("codes to rotations", timed(lambda: dancer.perform(codes), options.runs)),
         ("planting the feet", timed(lambda: plant_feet(replace(motion)), options.runs)),
@@ -98,7 +101,9 @@ def main() -> None:
         print(f"| {name} | {seconds:.2f} | {options.seconds / seconds:.0f} |")
     total = sum(seconds for _, seconds in rows)
     print(f"| all | {total:.2f} | {options.seconds / total:.1f} |")
-    print(f"\n{steps} codes: recomputing loop {recomputed:.2f} s, cached {cached:.2f} s, ratio {recomputed / cached:.1f}")
+    print(
+        f"\n{steps} codes: recomputing loop {recomputed:.2f} s, cached {cached:.2f} s, ratio {recomputed / cached:.1f}"
+    )
     print(f"peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MiB")
 
 

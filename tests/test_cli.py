@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from duende.formats.npz import read_npz
 
 from duende.cli.main import main
+from duende.formats.npz import read_npz
 
 
 @pytest.fixture(scope="module")

@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from duende.audio.features import feature_set
-from duende.datasets.store import Clip
-from duende.motion.representation import PoseRepresentation
 from lightning_fabric import Fabric
 
+from duende.audio.features import feature_set
 from duende.datasets.crops import Crops, cropped
+from duende.datasets.store import Clip
 from duende.errors import DuendeError
 from duende.motion import Motion
+from duende.motion.representation import PoseRepresentation
 from duende.training.recipe import Recipe, StageConfig, load_recipe
 from duende.training.run import new_system, starting_codes, train_stage
 

@@ -10,7 +10,6 @@ import torch
 
 from duende.datasets.store import Clip
 from duende.evaluation.movement import joint_error, speed_deviation
-from duende.motion.representation import EncodedPoses
 from duende.systems.expressive_bailando import ExpressiveBailando
 from duende.training.stages import encode_clip
 
@@ -41,14 +40,14 @@ def reconstruction(system: ExpressiveBailando, clips: Sequence[Clip]) -> Reconst
     errors, weights, all_codes = [], [], []
     deviations: dict[str, list[dict[str, float]]] = {"decoded": [], "poses": [], "real": []}
     for clip in clips:
-        real = poses.decode(EncodedPoses(clip.upper, clip.lower, clip.root))
+        real = poses.decode(clip.upper, clip.lower, clip.root)
         codes = encode_clip(system, clip)
         both = torch.from_numpy(codes)[None].to(system.device)
         upper = system.upper.decode(both[..., 0])[0].cpu().numpy()
         lower = system.lower.decode(both[..., 1])[0].cpu().numpy()
         root = system.root(both[..., 1], system.lower)[0].cpu().numpy()
-        decoded = poses.decode(EncodedPoses(upper, lower, root))
-        on_real_root = poses.decode(EncodedPoses(upper, lower, clip.root))
+        decoded = poses.decode(upper, lower, root)
+        on_real_root = poses.decode(upper, lower, clip.root)
         errors.append(joint_error(real, on_real_root))
         weights.append(len(real))
         all_codes.append(codes)

@@ -75,7 +75,7 @@ def write_page(
 
 
 def _web(name: str) -> str:
-    return resources.files("duende.formats").joinpath("web", name).read_text(encoding="utf-8")
+    return resources.files("duende.formats").joinpath("web").joinpath(name).read_text(encoding="utf-8")
 
 
 def _for_script(values: dict[str, Any]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from torch import nn
 
 from duende.audio.features import feature_set
 from duende.models.gpt import GPTConfig
@@ -39,9 +40,12 @@ def debug_system(seed: int = 0) -> ExpressiveBailando:
             rest = torch.from_numpy(SMPL24.rest_positions).float()
             for half, joints in ((system.upper, SMPL24.upper), (system.lower, SMPL24.lower)):
                 half.codebook.vectors.normal_()
-                last = half.decoder.output
-                last.weight.mul_(0.2)
-                last.bias.copy_(rest[list(joints)].reshape(-1))
-            system.root.decoder.output.weight.mul_(0.05)
-            system.root.decoder.output.bias.copy_(torch.tensor([0.0, 0.0, SMPL24.rest_height, 0.0]))
+                _centre(half.decoder.output, 0.2, rest[list(joints)].reshape(-1))
+            _centre(system.root.decoder.output, 0.05, torch.tensor([0.0, 0.0, SMPL24.rest_height, 0.0]))
     return system.eval()
+
+
+def _centre(layer: nn.Conv1d, spread: float, centre: torch.Tensor) -> None:
+    layer.weight.mul_(spread)
+    assert layer.bias is not None
+    layer.bias.copy_(centre)

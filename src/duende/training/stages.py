@@ -21,12 +21,22 @@ IGNORED = -100
 
 
 class Stage(Protocol):
-    """What the loop needs to know of a stage."""
+    """What the loop needs to know of a stage.
 
-    config: StageConfig
-    crops: Crops
-    network: nn.Module
-    """Called with a batch, returns the loss and its terms; its trainable parameters are those of the stage."""
+    ``network`` is called with a batch and returns the loss and its terms; its parameters are what the stage trains.
+    """
+
+    @property
+    def config(self) -> StageConfig:
+        """How it is trained."""
+
+    @property
+    def crops(self) -> Crops:
+        """What an epoch looks at."""
+
+    @property
+    def network(self) -> nn.Module:
+        """What is trained."""
 
     def batch(self, picks: Sequence[tuple[int, int]]) -> Batch:
         """Collect the crops of a step."""

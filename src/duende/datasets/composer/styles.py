@@ -1,8 +1,8 @@
 """What makes a style: patterns on a bar of sixteen steps, instruments and harmony, as data.
 
-In drum rows ``X`` is accented, ``x`` plain, ``o`` soft. In bass rows ``R`` is the chord's root, ``3`` and ``5`` its third and
-fifth, ``O`` the octave, ``A`` a step towards the next chord. In chord rows ``x`` strikes the chord, ``-`` holds it.
-Instruments are General MIDI programs (from 0) and drum notes.
+In drum rows ``X`` is accented, ``x`` plain, ``o`` soft. In bass rows ``R`` is the chord's root, ``3`` and ``5`` its
+third and fifth, ``O`` the octave, ``A`` a step towards the next chord. In chord rows ``x`` strikes the chord, ``-`` holds
+it. Instruments are General MIDI programs (from 0) and drum notes.
 """
 
 from __future__ import annotations
