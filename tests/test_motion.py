@@ -1,0 +1,285 @@
+"""Kinematics, representation, rotations from positions, contacts and feet, retargeting, files."""
+
+from __future__ import annotations
+
+import pickle
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.spatial.transform import Rotation
+
+from duende.errors import DuendeError
+from duende.formats.aistpp import parse_name, read_aistpp
+from duende.formats.bvh import read_bvh, write_bvh
+from duende.formats.load import load_mocap
+from duende.formats.npz import read_npz, write_npz
+from duende.motion import SMPL24, Motion
+from duende.motion.contacts import floor_penetration, foot_contacts, skate_ratio
+from duende.motion.feet import plant_feet
+from duende.motion.inverse_kinematics import fit_rotations, two_bones
+from duende.motion.representation import PoseRepresentation, body_heading, turned
+from duende.motion.retargeting import retarget
+
+
+def test_rest_and_one_turned_joint_are_where_they_should_be() -> None:
+    rotations = np.zeros((1, 24, 4))
+    rotations[..., 3] = 1
+    rest = Motion(rotations, np.zeros((1, 3)))
+    np.testing.assert_allclose(rest.positions[0], SMPL24.rest_positions)
+    # A quarter turn of the left shoulder about Z points the arm (along +X) up.
+    shoulder, elbow = SMPL24.index("left_shoulder"), SMPL24.index("left_elbow")
+    rotations[:, shoulder] = Rotation.from_euler("z", 90, degrees=True).as_quat()
+    raised = Motion(rotations, np.zeros((1, 3)))
+    x, y, z = SMPL24.offsets[elbow]
+    np.testing.assert_allclose(raised.positions[0, elbow] - raised.positions[0, shoulder], [-y, x, z], atol=1e-12)
+
+
+def test_mirroring_twice_is_nothing_and_once_is_a_reflection(wavy_motion: Motion) -> None:
+    back = wavy_motion.mirrored().mirrored()
+    np.testing.assert_allclose(back.positions, wavy_motion.positions, atol=1e-12)
+    even = replace(SMPL24, offsets=(SMPL24.offsets + (SMPL24.offsets * [-1, 1, 1])[list(SMPL24.mirror_order)]) / 2)
+    motion = replace(wavy_motion, skeleton=even)
+    seen = motion.positions[:, list(even.mirror_order)] * [-1, 1, 1]
+    np.testing.assert_allclose(motion.mirrored().positions, seen, atol=1e-9)
+
+
+def test_resampling_keeps_time_and_place(wavy_motion: Motion) -> None:
+    half = wavy_motion.resampled(30)
+    assert len(half) == 120
+    np.testing.assert_allclose(half.positions, wavy_motion.positions[::2], atol=1e-9)
+
+
+@pytest.mark.parametrize("name", ["global", "heading"])
+def test_channels_decode_to_the_same_dance(name: str, wavy_motion: Motion) -> None:
+    poses = PoseRepresentation(name)  # type: ignore[arg-type]
+    encoded = poses.encode(wavy_motion.positions)
+    assert (encoded.upper.shape[1], encoded.lower.shape[1], encoded.root.shape[1]) == (45, 27, poses.root_channels)
+    decoded = poses.decode(encoded.upper, encoded.lower, encoded.root)
+    expected = wavy_motion.positions - wavy_motion.positions[:1, :1]
+    if name == "heading":
+        expected = turned(expected, np.array(-body_heading(wavy_motion.positions, SMPL24, 60.0)[0]))
+    np.testing.assert_allclose(decoded - decoded[:1, :1], expected, atol=1e-4)
+
+
+def test_heading_channels_do_not_know_which_way_the_dancer_faces(wavy_motion: Motion) -> None:
+    poses = PoseRepresentation("heading")
+    one = poses.encode(wavy_motion.positions)
+    other = poses.encode(turned(wavy_motion.positions, np.array(2.0)) + [3.0, 0.0, -1.0])
+    np.testing.assert_allclose(one.upper, other.upper, atol=1e-5)
+    np.testing.assert_allclose(one.root, other.root, atol=1e-4)
+
+
+def test_positions_of_the_skeleton_are_met(wavy_motion: Motion) -> None:
+    fitted = fit_rotations(wavy_motion.positions, 60.0)
+    assert np.linalg.norm(fitted.positions - wavy_motion.positions, axis=-1).max() < 1e-6
+
+
+def test_fitted_rotations_do_not_snap(wavy_motion: Motion) -> None:
+    fitted = fit_rotations(wavy_motion.positions, 60.0)
+    for joint in range(24):
+        turn = Rotation.from_quat(fitted.rotations[:-1, joint]).inv() * Rotation.from_quat(fitted.rotations[1:, joint])
+        assert np.degrees(turn.magnitude()).max() < 20, SMPL24.names[joint]
+
+
+def test_other_bone_lengths_still_put_feet_and_hands_in_place(wavy_motion: Motion) -> None:
+    longer = wavy_motion.positions * 1.03
+    fitted = fit_rotations(longer, 60.0)
+    ends = [SMPL24.index(name) for name in ("left_ankle", "right_ankle", "left_wrist", "right_wrist")]
+    error = np.linalg.norm(fitted.positions[:, ends] - longer[:, ends], axis=-1)
+    assert np.median(error) < 0.03
+    lengths = np.linalg.norm(fitted.positions[:, 4] - fitted.positions[:, 1], axis=-1)
+    np.testing.assert_allclose(lengths, np.linalg.norm(SMPL24.offsets[4]), atol=1e-9)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.floats(-0.9, 0.9), min_size=6, max_size=6))
+def test_two_bones_keep_their_lengths(values: list[float]) -> None:
+    first, end = np.zeros((1, 3)), np.array([values[:3]])
+    middle = np.array([values[3:]])
+    placed = two_bones(first, middle, end, 0.4, 0.5)
+    pole = np.cross(middle, end)
+    if np.linalg.norm(pole) < 1e-3 or np.linalg.norm(end) < 0.15:
+        return
+    assert np.linalg.norm(placed) == pytest.approx(0.4, abs=1e-6)
+    if np.linalg.norm(end) < 0.89:
+        assert np.linalg.norm(placed - end) == pytest.approx(0.5, abs=1e-6)
+
+
+def step_in_place(drift: float) -> Motion:
+    """Stand on both feet for two seconds while the path slides sideways by ``drift`` m/s."""
+    rotations = np.zeros((120, 24, 4))
+    rotations[..., 3] = 1
+    for side in ("left", "right"):
+        rotations[:, SMPL24.index(f"{side}_hip")] = Rotation.from_euler("x", -0.3).as_quat()
+        rotations[:, SMPL24.index(f"{side}_knee")] = Rotation.from_euler("x", 0.6).as_quat()
+        rotations[:, SMPL24.index(f"{side}_ankle")] = Rotation.from_euler("x", -0.3).as_quat()
+    root = np.zeros((120, 3))
+    root[:, 0] = drift * np.arange(120) / 60
+    lowest = Motion(rotations, root).positions[..., 1].min()
+    return Motion(rotations, root - [0, lowest, 0])
+
+
+def test_sliding_stands_are_planted() -> None:
+    sliding = step_in_place(0.2)
+    assert foot_contacts(sliding.positions, 60.0).all()
+    assert skate_ratio(sliding) > 0.9
+    planted = plant_feet(sliding)
+    assert skate_ratio(planted) < 0.05
+    assert np.ptp(planted.positions[:, SMPL24.index("left_foot"), 0]) < 0.02
+    body = planted.positions - planted.root[:, None] - (sliding.positions - sliding.root[:, None])
+    assert np.abs(body).max() < 0.02
+
+
+def test_a_body_under_the_floor_is_lifted() -> None:
+    sunk = step_in_place(0.0)
+    sunk = replace(sunk, root=sunk.root - [0, 0.1, 0])
+    assert floor_penetration(sunk) == pytest.approx(0.1, abs=1e-6)
+    assert floor_penetration(plant_feet(sunk)) < 0.002
+
+
+def test_skating_does_not_depend_on_the_frame_rate() -> None:
+    fast = step_in_place(0.2)
+    assert skate_ratio(fast.resampled(120)) == pytest.approx(skate_ratio(fast), abs=0.03)
+
+
+def test_retargeting_follows_the_bones(wavy_motion: Motion) -> None:
+    """Our own dance under another tool's names, at another size, comes back as itself."""
+    parts = {
+        "hip": "Hip",
+        "knee": "Knee",
+        "ankle": "Ankle",
+        "foot": "Toe",
+        "shoulder": "Shoulder",
+        "elbow": "Elbow",
+        "wrist": "Wrist",
+    }
+    joints = {"Neck": wavy_motion.positions[:, 12] * 40, "Head": wavy_motion.positions[:, 15] * 40}
+    for side in ("left", "right"):
+        for ours, theirs in parts.items():
+            joints[f"{side.title()}{theirs}"] = wavy_motion.positions[:, SMPL24.index(f"{side}_{ours}")] * 40
+        joints[f"{side[0].upper()}Fingers"] = wavy_motion.positions[:, SMPL24.index(f"{side}_hand")] * 40
+    result = retarget(joints, 60.0)
+    for child in (4, 5, 7, 8, 18, 19, 20, 21):
+        parent = SMPL24.parents[child]
+        ours = result.positions[:, child] - result.positions[:, parent]
+        theirs = wavy_motion.positions[:, child] - wavy_motion.positions[:, parent]
+        cosine = (ours * theirs).sum(1) / np.linalg.norm(ours, axis=1) / np.linalg.norm(theirs, axis=1)
+        assert np.degrees(np.arccos(np.clip(cosine, -1, 1))).max() < 3
+    with pytest.raises(DuendeError, match="not known"):
+        retarget({"hips": joints["Neck"]}, 60.0)
+
+
+@pytest.mark.parametrize("unit", ["cm", "m"])
+def test_bvh_comes_back(unit: str, wavy_motion: Motion, tmp_path: Path) -> None:
+    write_bvh(wavy_motion, tmp_path / "dance.bvh", unit)
+    back = read_bvh(tmp_path / "dance.bvh")
+    scale = {"cm": 100, "m": 1}[unit]
+    assert back.fps == pytest.approx(60, abs=1e-3)
+    order = [back.skeleton.index(name) for name in SMPL24.names]
+    np.testing.assert_allclose(back.positions[:, order] / scale, wavy_motion.positions, atol=2e-5)
+    again = load_mocap(tmp_path / "dance.bvh")
+    np.testing.assert_allclose(again.positions, wavy_motion.positions, atol=1e-4)
+
+
+def test_npz_comes_back(wavy_motion: Motion, tmp_path: Path) -> None:
+    write_npz(wavy_motion, tmp_path / "dance.npz")
+    back = read_npz(tmp_path / "dance.npz")
+    np.testing.assert_allclose(back.positions, wavy_motion.positions, atol=1e-5)
+    with np.load(tmp_path / "dance.npz") as file:
+        assert file["poses"].shape == (240, 72)
+        assert float(file["mocap_framerate"]) == 60
+
+
+def test_a_z_up_file_is_turned_upright(wavy_motion: Motion, tmp_path: Path) -> None:
+    write_npz(wavy_motion, tmp_path / "dance.npz")
+    with np.load(tmp_path / "dance.npz") as file:
+        values = {name: file[name] for name in ("poses", "trans", "mocap_framerate")}
+    turn = Rotation.from_euler("x", 90, degrees=True)
+    values["trans"] = turn.apply(values["trans"])
+    values["poses"][:, :3] = (turn * Rotation.from_rotvec(values["poses"][:, :3])).as_rotvec()
+    np.savez(tmp_path / "amass.npz", **values)
+    np.testing.assert_allclose(read_npz(tmp_path / "amass.npz").positions, wavy_motion.positions, atol=1e-4)
+
+
+BROKEN = {
+    "not bvh": "hello\n",
+    "no motion": "HIERARCHY\nROOT a\n{\nOFFSET 0 0 0\nCHANNELS 3 Zrotation Xrotation Yrotation\nEnd Site\n{\nOFFSET 0 1 0\n}\n}\n",
+    "open brace": "HIERARCHY\nROOT a\n{\nOFFSET 0 0 0\nCHANNELS 1 Zrotation\nMOTION\nFrames: 1\nFrame Time: 0.1\n0\n",
+    "twice": "HIERARCHY\nROOT a\n{\nOFFSET 0 0 0\nCHANNELS 1 Zrotation\nJOINT a\n{\nOFFSET 0 1 0\nCHANNELS 1 Zrotation\n}\n}\nMOTION\nFrames: 1\nFrame Time: 0.1\n0 0\n",
+    "count": "HIERARCHY\nROOT a\n{\nOFFSET 0 0 0\nCHANNELS 1 Zrotation\n}\nMOTION\nFrames: 1\nFrame Time: 0.1\n0 0\n",
+    "short": "HIERARCHY\nROOT a\n{\nOFFSET 0 0 0\nCHANNELS 1 Zrotation\n}\nMOTION\nFrames: 3\nFrame Time: 0.1\n0\n",
+    "words": "HIERARCHY\nROOT a\n{\nOFFSET 0 0 0\nCHANNELS 1 Zrotation\n}\nMOTION\nFrames: 1\nFrame Time: 0.1\nzero\n",
+    "channel": "HIERARCHY\nROOT a\n{\nOFFSET 0 0 0\nCHANNELS 1 Wrotation\n}\nMOTION\nFrames: 1\nFrame Time: 0.1\n0\n",
+}
+
+
+@pytest.mark.parametrize("kind", BROKEN)
+def test_broken_bvh_is_named_in_one_sentence(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / "broken.bvh"
+    path.write_text(BROKEN[kind])
+    with pytest.raises(DuendeError) as caught:
+        read_bvh(path)
+    assert "broken.bvh" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+class Malice:
+    """Runs a command when it is unpickled."""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return exec, ("open('pwned', 'w').close()",)
+
+
+def test_a_pickle_with_code_is_refused_and_never_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "evil.pkl").write_bytes(pickle.dumps({"smpl_poses": Malice()}))
+    with pytest.raises(DuendeError, match=r"evil\.pkl"):
+        read_aistpp(tmp_path / "evil.pkl")
+    assert not (tmp_path / "pwned").exists()
+
+
+def test_aistpp_files_are_read_and_their_names_understood(wavy_motion: Motion, tmp_path: Path) -> None:
+    poses = Rotation.from_quat(wavy_motion.rotations.reshape(-1, 4)).as_rotvec().reshape(-1, 72)
+    values = {"smpl_poses": poses, "smpl_trans": wavy_motion.root * 90, "smpl_scaling": np.array([90.0])}
+    (tmp_path / "a.pkl").write_bytes(pickle.dumps(values))
+    np.testing.assert_allclose(read_aistpp(tmp_path / "a.pkl").positions, wavy_motion.positions, atol=1e-9)
+    name = parse_name("gHO_sBM_cAll_d20_mHO5_ch02")
+    assert name is not None
+    assert (name.genre, name.tempo) == ("HO", 135)
+    assert parse_name("gBR_sBM_cAll_d04_mBR0_ch02").tempo == 80  # type: ignore[union-attr]
+    assert parse_name("salsa") is None
+
+
+@pytest.mark.shared_data
+@pytest.mark.parametrize(
+    ("file", "fps"),
+    [
+        ("mocap/salsa/01.bvh", 60.0),
+        ("mocap/modern/005_02.bvh", 60.0),
+        ("mocap/pop/131_01.bvh", None),
+        ("mocap_g1/J_Dance0_StepTouch.npz", None),
+    ],
+)
+def test_real_captures_stand_upright_on_the_floor(shared_data: Path, file: str, fps: float | None) -> None:
+    motion = load_mocap(shared_data / file, fps)
+    assert motion.fps == 60
+    head, pelvis = motion.positions[:, 15, 1], motion.positions[:, 0, 1]
+    assert np.median(head - pelvis) > 0.5
+    assert 0.7 < np.median(pelvis) < 1.05
+    lowest = motion.positions[..., 1].min(axis=1)
+    assert -0.02 < np.percentile(lowest, 5) < 0.05
+    toes, ankle = motion.positions[:, 10], motion.positions[:, 7]
+    forward = turned(np.tile([0.0, 0.0, 1.0], (len(motion), 1)), body_heading(motion.positions, SMPL24, 60.0))
+    assert np.median(((toes - ankle) * forward).sum(axis=1)) > 0.05
+
+
+@pytest.mark.shared_data
+def test_rotations_of_real_dances_are_fitted_within_a_centimetre(shared_data: Path) -> None:
+    for path in sorted((shared_data / "aistpp" / "motions").glob("*.pkl"))[:5]:
+        motion = read_aistpp(path)
+        error = np.linalg.norm(fit_rotations(motion.positions, 60.0).positions - motion.positions, axis=-1)
+        assert error.mean() < 0.01
