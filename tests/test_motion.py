@@ -68,7 +68,8 @@ def test_channels_decode_to_the_same_dance(name: str, wavy_motion: Motion) -> No
 def test_heading_channels_do_not_know_which_way_the_dancer_faces(wavy_motion: Motion) -> None:
     poses = PoseRepresentation("heading")
     one = poses.encode(wavy_motion.positions)
-    other = poses.encode(turned(wavy_motion.positions, np.array(2.0)) + [3.0, 0.0, -1.0])
+    moved = turned(wavy_motion.positions, np.array(2.0)) + np.array([3.0, 0.0, -1.0])
+    other = poses.encode(moved)
     np.testing.assert_allclose(one.upper, other.upper, atol=1e-5)
     np.testing.assert_allclose(one.root, other.root, atol=1e-4)
 
@@ -79,10 +80,17 @@ def test_positions_of_the_skeleton_are_met(wavy_motion: Motion) -> None:
 
 
 def test_fitted_rotations_do_not_snap(wavy_motion: Motion) -> None:
-    fitted = fit_rotations(wavy_motion.positions, 60.0)
+    # Knees and elbows bend one way only, and pass through straight: there the twist is unknown and must be carried.
+    seconds = np.arange(240) / 60
+    rotations = wavy_motion.rotations.copy()
+    for name, axis in (("left_knee", "x"), ("right_knee", "x"), ("left_elbow", "y"), ("right_elbow", "y")):
+        sign = -1 if name == "left_elbow" else 1
+        bend = sign * 0.6 * (1 + np.sin(4 * seconds))
+        rotations[:, SMPL24.index(name)] = Rotation.from_euler(axis, bend[:, None]).as_quat()
+    fitted = fit_rotations(replace(wavy_motion, rotations=rotations).positions, 60.0)
     for joint in range(24):
         turn = Rotation.from_quat(fitted.rotations[:-1, joint]).inv() * Rotation.from_quat(fitted.rotations[1:, joint])
-        assert np.degrees(turn.magnitude()).max() < 20, SMPL24.names[joint]
+        assert np.degrees(turn.magnitude()).max() < 25, SMPL24.names[joint]
 
 
 def test_other_bone_lengths_still_put_feet_and_hands_in_place(wavy_motion: Motion) -> None:
@@ -272,7 +280,9 @@ def test_real_captures_stand_upright_on_the_floor(shared_data: Path, file: str, 
     assert 0.7 < np.median(pelvis) < 1.05
     lowest = motion.positions[..., 1].min(axis=1)
     assert -0.02 < np.percentile(lowest, 5) < 0.05
-    toes, ankle = motion.positions[:, 10], motion.positions[:, 7]
+    frames = np.arange(len(motion))
+    standing = motion.positions[:, [7, 8], 1].argmin(axis=1)
+    toes, ankle = motion.positions[frames, 10 + standing], motion.positions[frames, 7 + standing]
     forward = turned(np.tile([0.0, 0.0, 1.0], (len(motion), 1)), body_heading(motion.positions, SMPL24, 60.0))
     assert np.median(((toes - ankle) * forward).sum(axis=1)) > 0.05
 

@@ -217,10 +217,11 @@ PROBE = """
   document.body.dispatchEvent(new KeyboardEvent("keydown", { key: "ArrowRight", bubbles: true }));
   const skipped = duende.state();
   document.body.dispatchEvent(new KeyboardEvent("keydown", { key: " ", bubbles: true }));
+  const started = duende.state();
   await until(() => duende.state().time > skipped.time + 0.5);
   const played = duende.state();
   duende.pause();
-  console.log("REPORT" + JSON.stringify({ seen, stepped, skipped, played, errors }) + "END");
+  console.log("REPORT" + JSON.stringify({ seen, stepped, skipped, started, played, errors }) + "END");
 })();
 </script>
 """
@@ -256,7 +257,7 @@ def test_in_chromium(with_song: bool, wavy_motion: Motion, tmp_path: Path) -> No
     file.write_text(file.read_text(encoding="utf-8").replace("</body>", PROBE + "</body>"), encoding="utf-8")
     options = "--headless --no-sandbox --no-first-run --disable-background-networking --disable-component-update"
     options += " --disable-sync --use-gl=angle --use-angle=swiftshader --enable-unsafe-swiftshader"
-    options += " --autoplay-policy=no-user-gesture-required --enable-logging=stderr"
+    options += " --window-size=480,360 --mute-audio --autoplay-policy=no-user-gesture-required --enable-logging=stderr"
     command = [chromium, *options.split(), f"--user-data-dir={tmp_path / 'profile'}", file.as_uri()]
     report = report_from(command, tmp_path / "log")
     assert report["errors"] == []
@@ -267,6 +268,7 @@ def test_in_chromium(with_song: bool, wavy_motion: Motion, tmp_path: Path) -> No
         assert abs(state["frame"] - frame) <= 0.5
     assert report["stepped"]["time"] == pytest.approx(31 / 60)
     assert report["skipped"]["time"] == pytest.approx(31 / 60 + 1)
-    assert report["played"]["playing"] is True
+    # Drawn without a GPU on a busy machine, one frame may outlast the dance: only the start is sure to be seen playing.
+    assert report["started"]["playing"] is True
     if with_song:
         assert report["played"]["time"] == pytest.approx(report["played"]["sound"]["time"], abs=0.2)

@@ -59,8 +59,9 @@ def _from_bvh(path: Path, fps: float | None, skip_first: bool) -> Motion:
 def _ours(source: Motion) -> Motion:
     """A file that we wrote: centimetres, our joints, perhaps in another order."""
     order = [source.skeleton.index(name) for name in SMPL24.names]
-    scale = SMPL24.rest_height / source.skeleton.rest_height
-    return Motion(source.rotations[:, order], source.root * scale, source.fps)
+    knee = source.skeleton.index("left_knee")
+    scale = np.linalg.norm(SMPL24.offsets[SMPL24.index("left_knee")]) / np.linalg.norm(source.skeleton.offsets[knee])
+    return Motion(source.rotations[:, order], source.root * float(scale), source.fps)
 
 
 def _apart(source: Motion) -> bool:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import mido
 import numpy as np
-from scipy.io import wavfile
+import soundfile
 
 from duende.audio.song import Song
 from duende.datasets.composer.arrange import Composition, Part
@@ -19,6 +19,8 @@ RATE = 44_100
 TICKS = 960
 TAIL = 1.5
 """Seconds that the last notes ring."""
+LATENCY = 0.002
+"""Seconds that FluidSynth is late, measured with the sharpest drums; cut off, so that beats are where they are said."""
 PEAK = 0.89
 """About -1 dB of full scale."""
 SOUNDFONTS = (
@@ -47,8 +49,13 @@ def find_soundfont(path: Path | None = None) -> Path:
     raise DuendeError("no sound font found; install one (Debian: fluid-soundfont-gm) or name one with --soundfont")
 
 
-def render(piece: Composition, soundfont: Path | None = None) -> Song:
-    """Play a piece into mono samples at 44.1 kHz, the first beat at 0, with a short tail.
+def render(piece: Composition, soundfont: Path | None = None, rate: int = RATE) -> Song:
+    """Play a piece into mono samples, the first beat at 0, with a short tail; the loudest sample is at -1 dB.
+
+    Args:
+        piece: what to play.
+        soundfont: General MIDI sound font; by default the system's.
+        rate: samples a second.
 
     Raises:
         DuendeError: FluidSynth or a sound font is missing, or it fails.
@@ -61,12 +68,14 @@ def render(piece: Composition, soundfont: Path | None = None) -> Song:
         score, sound = Path(folder) / "piece.mid", Path(folder) / "piece.wav"
         to_midi(piece).save(score)
         # No MIDI input, no shell; gain low enough not to clip; a little reverb, no chorus.
-        command = [program, "-ni", "-q", "-g", "0.35", "-R", "1", "-C", "0", "-r", str(RATE), "-F", str(sound)]
+        command = [program, "-ni", "-q", "-g", "0.35", "-R", "1", "-C", "0", "-r", str(rate)]
+        # Floats, so that nothing clips before the level is set.
+        command += ["-o", "synth.dynamic-sample-loading=1", "-O", "float", "-F", str(sound)]
         done = subprocess.run([*command, str(font), str(score)], capture_output=True, text=True, check=False)
         if done.returncode or not sound.exists():
             raise DuendeError(f"fluidsynth failed: {(done.stderr.strip() or 'no reason given').splitlines()[-1]}")
-        rate, samples = wavfile.read(sound)
-    return _finished(np.asarray(samples, dtype=np.float32).mean(axis=1), rate, piece)
+        samples, _ = soundfile.read(sound, dtype="float32", always_2d=True)
+    return _finished(samples.mean(axis=1)[round(LATENCY * rate) :], rate, piece)
 
 
 def to_midi(piece: Composition) -> mido.MidiFile:

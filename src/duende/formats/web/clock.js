@@ -25,7 +25,7 @@ export class Clock {
     });
     // Headphones unplugged, a call, the system's media keys: the browser stops the sound, and the dance with it.
     sound.addEventListener("pause", () => {
-      if (this.playing && !sound.ended && this.sound === sound) this.playing = false;
+      if (this.playing && sound.paused && !sound.ended && this.sound === sound) this.playing = false;
     });
     sound.addEventListener("play", () => {
       if (!this.playing) this.play();
