@@ -46,7 +46,9 @@ def test_the_same_seed_draws_the_same_dance() -> None:
 
 def test_progress_ends_with_all_codes() -> None:
     seen: list[tuple[int, int]] = []
-    network().generate(torch.randn(1, 4, 5), torch.tensor([[1, 2]]), progress=lambda done, all_: seen.append((done, all_)))
+    network().generate(
+        torch.randn(1, 4, 5), torch.tensor([[1, 2]]), progress=lambda done, all_: seen.append((done, all_))
+    )
     assert seen == [(2, 4), (3, 4), (4, 4)]
 
 

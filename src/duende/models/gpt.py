@@ -70,6 +70,14 @@ class Sampling:
     top_k: int | None = None
     top_p: float | None = None
 
+    def __post_init__(self) -> None:
+        if not 0 <= self.temperature < float("inf"):
+            raise DuendeError(f"the temperature of sampling is 0 or above, got {self.temperature}")
+        if self.top_k is not None and self.top_k < 1:
+            raise DuendeError(f"top_k keeps at least 1 code, got {self.top_k}; leave it out to keep all")
+        if self.top_p is not None and not 0 < self.top_p <= 1:
+            raise DuendeError(f"top_p is above 0 and at most 1, got {self.top_p}; leave it out to keep all")
+
 
 @dataclass(frozen=True)
 class Logits:
@@ -219,6 +227,7 @@ class CrossConditionalGPT(nn.Module):
         Returns:
             ``(B, N, 2)`` codes, the first being ``start``.
         """
+        training = self.training
         self.eval()
         sampling = sampling or Sampling()
         count = music.shape[1]
@@ -232,6 +241,7 @@ class CrossConditionalGPT(nn.Module):
             codes[:, step + 1, 1] = drawn(logits.lower[:, -1], sampling, generator)
             if progress:
                 progress(step + 2, count)
+        self.train(training)
         return codes
 
     def _recomputed(self, music: Tensor, style: Tensor | None) -> Callable[[int, Tensor], Logits]:

@@ -85,9 +85,13 @@ class Codebook(nn.Module):
             )
 
     def nearest(self, flat: Tensor) -> Tensor:
-        """Return the index ``(N,)`` of the code nearest to each of ``flat`` ``(N, D)``, in squared distance."""
-        distance = self.vectors.square().sum(dim=1) - 2 * flat @ self.vectors.T
-        return distance.argmin(dim=1)
+        """Return the index ``(N,)`` of the code nearest to each of ``flat`` ``(N, D)``, in squared distance.
+
+        In single precision whatever the caller's: halves confuse neighbouring codes.
+        """
+        with torch.autocast(flat.device.type, enabled=False):
+            distance = self.vectors.square().sum(dim=1) - 2 * flat.float() @ self.vectors.T
+            return distance.argmin(dim=1)
 
     def lookup(self, codes: Tensor) -> Tensor:
         """Return the vectors ``(..., D)`` of ``codes`` ``(...)``."""

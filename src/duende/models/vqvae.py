@@ -151,9 +151,8 @@ class FreqVQVAE(nn.Module):
 
     def encode(self, poses: Tensor) -> Tensor:
         """Turn poses ``(B, T, C)`` into codes ``(B, T / 8)``."""
-        return self.codebook.nearest(self._features(poses)[-1].transpose(1, 2).flatten(0, 1).float()).reshape(
-            len(poses), -1
-        )
+        features = self._features(poses)[-1].transpose(1, 2)
+        return self.codebook.nearest(features.flatten(0, 1)).reshape(features.shape[:2])
 
     def decode(self, codes: Tensor) -> Tensor:
         """Turn codes ``(B, N)`` into poses ``(B, 8 N, C)``."""
