@@ -70,7 +70,15 @@ def compare(
     """
     fps = system.config.frame_rate
     kinds: dict[str, list[tuple[Motion, np.ndarray]]] = {
-        name: [] for name in ("real dance", "model", "model, wrong song", "training clip repeated", "random codes")
+        name: []
+        for name in (
+            "real dance",
+            "model",
+            "model, wrong song",
+            "model, beats not landed on",
+            "training clip repeated",
+            "random codes",
+        )
     }
     total = len(music) * len(seeds)
     rng = np.random.default_rng(0)
@@ -83,6 +91,8 @@ def compare(
             motion = system.dance(piece.features, seed=seed, sampling=sampling)
             kinds["model"].append((motion, beats))
             kinds["model, wrong song"].append((motion, wrong))
+            plain = system.dance(piece.features, seed=seed, sampling=sampling, on_beat=False)
+            kinds["model, beats not landed on"].append((plain, beats))
             clip = training_clips[int(rng.integers(len(training_clips)))]
             kinds["training clip repeated"].append((repeated(clip, len(motion)), beats))
             kinds["random codes"].append((random_codes(system, len(piece.features), seed), beats))

@@ -64,9 +64,7 @@ def _hierarchy(lines: Iterator[tuple[int, str]], path: Path, ends: bool) -> list
             continue
         if keyword == "MOTION":
             if stack:
-                raise DuendeError(
-                    f"{path}, line {number}: a closing brace is missing before MOTION; mend it"
-                )
+                raise DuendeError(f"{path}, line {number}: a closing brace is missing before MOTION; mend it")
             if not joints:
                 raise DuendeError(f"{path}, line {number}: MOTION comes before any joint; mend the hierarchy")
             return joints

@@ -63,9 +63,7 @@ def read_npz(path: str | Path, up: Literal["y", "z"] | None = None) -> Motion:
     if poses is None or root is None or rate is None:
         raise DuendeError(f"{path} needs poses, trans and mocap_framerate; it holds {', '.join(values) or 'nothing'}")
     if poses.ndim != 2 or poses.shape[1] < 3 * BODY_JOINTS or root.shape != (len(poses), 3):
-        raise DuendeError(
-            f"{path}: poses (T, 72) and trans (T, 3) are expected, got {poses.shape}, {root.shape}"
-        )
+        raise DuendeError(f"{path}: poses (T, 72) and trans (T, 3) are expected, got {poses.shape}, {root.shape}")
     axis_angle = np.zeros((len(poses), 24, 3))
     body = 24 if poses.shape[1] == 72 else BODY_JOINTS
     axis_angle[:, :body] = poses[:, : 3 * body].reshape(len(poses), body, 3)

@@ -23,6 +23,8 @@ class SystemConfig:
         lower: network of the lower half-body; the root decoder has the same shape.
         gpt: network that turns music into codes.
         styles: names of the styles that the network was told of, in the order of their ids.
+        smoothing: seconds over which decoded channels are averaged (the deviation of a Gaussian), against the
+            trembling that quantisation leaves; 0 for none, as in the paper.
         starts: for each style (and ``""`` for any) pairs of codes that real dances began with.
     """
 
@@ -34,6 +36,7 @@ class SystemConfig:
     lower: VQVAEConfig
     gpt: GPTConfig
     styles: tuple[str, ...] = ()
+    smoothing: float = 0.0
     starts: dict[str, list[list[int]]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

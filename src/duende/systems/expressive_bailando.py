@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
+from scipy.ndimage import gaussian_filter1d
 from torch import Tensor, nn
 
 from duende.audio.music import MusicFeatures
@@ -18,6 +19,7 @@ from duende.models.vqvae import FreqVQVAE, RootDecoder
 from duende.motion import Motion
 from duende.motion.feet import plant_feet
 from duende.motion.inverse_kinematics import fit_rotations
+from duende.motion.timing import land_on_beats
 from duende.systems.configuration import SystemConfig
 
 Progress = Callable[[int, int], None]
@@ -57,6 +59,7 @@ class ExpressiveBailando(nn.Module):
         sampling: Sampling | None = None,
         style: str | None = None,
         start: tuple[int, int] | None = None,
+        on_beat: bool = True,
         planted: bool = True,
         progress: Progress | None = None,
     ) -> Motion:
@@ -68,6 +71,7 @@ class ExpressiveBailando(nn.Module):
             sampling: how codes are drawn; by default the most probable one, as in the paper.
             style: one of the config's styles; by default the music decides.
             start: upper and lower code to begin with; by default one that a real dance began with.
+            on_beat: change the speed a little, here and there, so that accents land on the song's beats.
             planted: hold standing feet in place.
             progress: called with codes done and codes in all.
 
@@ -79,6 +83,8 @@ class ExpressiveBailando(nn.Module):
         """
         codes = self.choreograph(features, seed=seed, sampling=sampling, style=style, start=start, progress=progress)
         motion = self.perform(codes)
+        if on_beat:
+            motion = land_on_beats(motion, features.beats.times)
         return plant_feet(motion) if planted else motion
 
     @torch.inference_mode()
@@ -139,9 +145,14 @@ class ExpressiveBailando(nn.Module):
                 self.root(window[None, :, 1], self.lower),
             )
             pieces.append([part[0, kept].float().cpu().numpy() for part in decoded])
-        upper, lower, root = (np.concatenate([piece[i] for piece in pieces]) for i in range(3))
+        upper, lower, root = (self._smoothed(np.concatenate([piece[i] for piece in pieces])) for i in range(3))
         positions = self.config.poses.decode(upper, lower, root)
         return fit_rotations(positions, self.config.frame_rate)
+
+    def _smoothed(self, channels: np.ndarray) -> np.ndarray:
+        if not self.config.smoothing:
+            return channels
+        return np.asarray(gaussian_filter1d(channels, self.config.smoothing * self.config.frame_rate, axis=0))
 
     def _style_id(self, style: str | None) -> int:
         if style is None:

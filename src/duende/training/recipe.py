@@ -77,6 +77,7 @@ class Recipe:
         gpt: fields of :class:`GPTConfig`; ``music_dimension`` and ``styles`` are filled in.
         styled: whether the network is told the style of a dance.
         stages: ``vqvae``, ``root`` and ``gpt``.
+        smoothing: see :class:`SystemConfig`.
         seed: of weights, crops and dropout.
         precision: ``"auto"`` (bf16 where the processor has it), ``"32-true"`` or ``"bf16-mixed"``.
         float16_weights: store the finished weights in half the space.
@@ -88,6 +89,7 @@ class Recipe:
     vqvae: dict[str, Any] = field(default_factory=dict)
     gpt: dict[str, Any] = field(default_factory=dict)
     styled: bool = False
+    smoothing: float = 0.0
     seed: int = 0
     precision: str = "auto"
     float16_weights: bool = False
@@ -111,6 +113,7 @@ class Recipe:
             lower=half(poses.lower_channels),
             gpt=from_mapping(GPTConfig, gpt, f"recipe {self.name}: gpt"),
             styles=known,
+            smoothing=self.smoothing,
         )
 
 
