@@ -33,7 +33,7 @@ class GPTConfig:
         heads: of attention.
         window: steps that a step sees, its own included.
         dropout: of embeddings and residuals.
-        attention_dropout: of attention; above 0 it is several times slower on a processor.
+        attention_dropout: of attention; above 0 it is slower on a processor.
         positions: ``"rotary"`` or ``"learned"``.
         music_layers: hidden layers between music features and tokens; 0 is Bailando's single matrix.
         styles: how many styles there are to be told of.
