@@ -67,6 +67,16 @@ def test_features_equal_librosa(sound: np.ndarray) -> None:
     assert np.corrcoef(chromagram(back, RATE).ravel(), chroma.ravel())[0, 1] > 0.99
 
 
+def test_a_song_in_stretches_sounds_as_the_whole(sound: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+    harmonic, percussive = spectral.harmonic_percussive(spectral.spectrum(sound))
+    mel = spectral.mel_filters(RATE) @ np.abs(spectral.spectrum(sound)) ** 2
+    monkeypatch.setattr(spectral, "STRETCH", 77)
+    pieces = spectral.separated(sound)
+    np.testing.assert_allclose(pieces[0], spectral.inverse(harmonic, len(sound)), atol=1e-5)
+    np.testing.assert_allclose(pieces[1], spectral.inverse(percussive, len(sound)), atol=1e-5)
+    np.testing.assert_allclose(spectral.mel_power(sound, RATE), mel, rtol=1e-4, atol=1e-5)
+
+
 def test_layouts_are_the_stated_ones() -> None:
     published, ours = feature_set("bailando"), feature_set("full_band")
     assert published.dimension == 438

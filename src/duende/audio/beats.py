@@ -26,7 +26,7 @@ BEATS_IN_BAR = 4
 def track_beats(song: Song) -> Beats:
     """Find the beats of a song; none in silence or where nothing pulses."""
     samples = song.resampled(RATE).samples
-    mel = spectral.decibels(spectral.mel_filters(RATE) @ np.abs(spectral.spectrum(samples)) ** 2)
+    mel = spectral.decibels(spectral.mel_power(samples, RATE))
     low = mel[:20]
     bass = onset_envelope(low)
     # Bright off-beat cymbals outshout the bass drum in a mean over all bands; the bass counts once more.

@@ -86,17 +86,12 @@ def extract_features(song: Song, features: FeatureSet, beats: Beats | None = Non
 
 def _frames(samples: np.ndarray, rate: int, octaves: int) -> dict[str, np.ndarray]:
     """All families ``(T, width)`` at the audio's own frames (hop 512)."""
-    transformed = spectral.spectrum(samples)
-    mel = spectral.mel_filters(rate)
-    power = mel @ (np.abs(transformed) ** 2)
+    power = spectral.mel_power(samples, rate)
     level = spectral.decibels(power, reference=float(power.max()))
     coefficients = spectral.mfcc(level)
-    harmonic, percussive = spectral.harmonic_percussive(transformed)
-    # Back to sound and into a spectrum again: that is how the published features hear the percussive part.
-    hits = spectral.spectrum(spectral.inverse(percussive, len(samples)))
-    struck = spectral.decibels(mel @ (np.abs(hits) ** 2))
-    onset = spectral.onset_strength(struck)
-    chroma = chromagram(spectral.inverse(harmonic, len(samples)), rate, octaves)
+    harmonic, percussive = spectral.separated(samples)
+    onset = spectral.onset_strength(spectral.decibels(spectral.mel_power(percussive, rate)))
+    chroma = chromagram(harmonic, rate, octaves)
     families = {
         "mfcc": coefficients,
         "mfcc_delta": spectral.delta(coefficients),

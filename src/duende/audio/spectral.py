@@ -19,13 +19,20 @@ COEFFICIENTS = 20
 MEDIAN = 31
 """Bins and frames of the median filters that tell harmonic from percussive."""
 BLOCK = 2048
-"""Frames worked on at a time."""
+"""Frames transformed at a time."""
+STRETCH = 8192
+"""Frames whose spectra are held at a time."""
+REACH = MEDIAN // 2 + WINDOW // HOP
+"""Frames on either side that the separated sound of a frame depends on."""
 
 
-def spectrum(samples: np.ndarray, window: int = WINDOW, hop: int = HOP) -> np.ndarray:
-    """Complex short-time spectrum ``(window / 2 + 1, T)`` with a Hann window, complex64."""
+def spectrum(
+    samples: np.ndarray, window: int = WINDOW, hop: int = HOP, part: tuple[int, int] | None = None
+) -> np.ndarray:
+    """Complex short-time spectrum ``(window / 2 + 1, T)`` with a Hann window, complex64; ``part`` of its frames."""
     padded = np.pad(samples.astype(np.float32), window // 2)
     frames = np.lib.stride_tricks.sliding_window_view(padded, window)[::hop]
+    frames = frames[slice(*part)] if part else frames
     hann = scipy.signal.get_window("hann", window).astype(np.float32)
     blocks = [
         scipy.fft.rfft(frames[first : first + BLOCK] * hann, axis=1).astype(np.complex64)
@@ -55,6 +62,40 @@ def _hertz_to_mel(hertz: np.ndarray) -> np.ndarray:
 
 def _mel_to_hertz(mel: np.ndarray) -> np.ndarray:
     return np.where(mel < 15.0, mel * 200 / 3, 1000.0 * np.exp((mel - 15) * np.log(6.4) / 27.0))
+
+
+def frame_count(samples: np.ndarray, hop: int = HOP) -> int:
+    """Frames of the spectrum of ``samples``."""
+    return 1 + len(samples) // hop
+
+
+def mel_power(samples: np.ndarray, rate: int) -> np.ndarray:
+    """Mel power spectrogram ``(128, T)``, a stretch at a time, so that a long song's spectrum is never held whole."""
+    filters, total = mel_filters(rate), frame_count(samples)
+    return np.concatenate(
+        [
+            filters @ np.abs(spectrum(samples, part=(first, min(first + STRETCH, total)))) ** 2
+            for first in range(0, total, STRETCH)
+        ],
+        axis=1,
+    )
+
+
+def separated(samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Harmonic and percussive sound ``(N,)`` each, a stretch at a time.
+
+    Each stretch is worked on with as many frames around it as the filters reach, so the result is that of the whole.
+    """
+    total = frame_count(samples)
+    sounds: tuple[list[np.ndarray], list[np.ndarray]] = ([], [])
+    for first in range(0, total, STRETCH):
+        last = min(first + STRETCH, total)
+        before, after = max(0, first - REACH), min(total, last + REACH)
+        wanted = (len(samples) if last == total else last * HOP) - first * HOP
+        for sound, part in zip(sounds, harmonic_percussive(spectrum(samples, part=(before, after))), strict=True):
+            skipped = (first - before) * HOP
+            sound.append(inverse(part, skipped + wanted)[skipped:])
+    return np.concatenate(sounds[0]), np.concatenate(sounds[1])
 
 
 def decibels(power: np.ndarray, reference: float = 1.0, range_: float = 80.0) -> np.ndarray:
