@@ -18,6 +18,10 @@ FPS = 60.0
 SUFFIXES = (".bvh", ".npz", ".pkl")
 
 
+SETTLING = 0.1
+"""Seconds after a T-pose in which a capture's filter still feels it."""
+
+
 def load_mocap(path: str | Path, fps: float | None = None, skip_first: bool = True) -> Motion:
     """Read a ``.bvh``, ``.npz`` (AMASS-style, or the G1 robot's) or ``.pkl`` (AIST++) file, feet on the floor.
 
@@ -47,7 +51,8 @@ def _from_bvh(path: Path, fps: float | None, skip_first: bool) -> Motion:
         return _ours(source)
     names = source.skeleton.names
     if skip_first and len(source) > 2 and _apart(source):
-        source = source.cropped(1, len(source))
+        # What follows the T-pose still swings out of it.
+        source = source.cropped(1 + round(SETTLING * source.fps), len(source))
     positions = source.positions
     joints = {name: positions[:, index] for index, name in enumerate(names)}
     try:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.ndimage import gaussian_filter1d
+from scipy.linalg import solveh_banded
 from scipy.spatial.transform import Rotation
 
 from duende.errors import DuendeError
@@ -22,8 +22,12 @@ STRAIGHT = np.radians(12.0)
 """Below this bend an elbow or knee tells nothing of its bone's twist."""
 BENT = np.radians(35.0)
 """Above this bend it tells all."""
-TWIST_SMOOTHING = 0.12
-"""Seconds over which a twist is carried through straight moments."""
+TWIST_SMOOTHING = 0.05
+"""Seconds over which a twist that the bend tells is smoothed."""
+REST_TRUST = 0.003
+"""Weight of "no twist against the parent" beside a bend's weight of 1: it decides after about a second without one."""
+HINGE_TRUST = 0.5
+"""The same for the second bone of a limb, which hardly twists: it counts less only where the limb is folded up."""
 
 
 @dataclass(frozen=True)
@@ -116,31 +120,44 @@ class _Fit:
         shin = reach / np.maximum(np.linalg.norm(reach, axis=1, keepdims=True), 1e-9)
         thigh = (knee - self.placed[:, first]) / lengths[0]
         follow = swing(self.world[parent].apply(skeleton.offsets[middle]), thigh) * self.world[parent]
-        self.world[first] = self._twisted(follow, thigh, shin, np.array(limb.bend_axis))
+        self.world[first] = self._twisted(follow, self.world[parent], thigh, shin, limb)
         self._place(middle, first)
-        self.world[middle] = swing(self.world[first].apply(skeleton.offsets[end]), shin) * self.world[first]
+        follow = swing(self.world[first].apply(skeleton.offsets[end]), shin) * self.world[first]
+        unknown = np.zeros(len(shin))
+        self.world[middle] = self._steadied(follow, self.world[first], shin, unknown, unknown, HINGE_TRUST)
         self._place(end, middle)
         self.world[end] = self._swung(self.world[middle], end, tip)
         self._place(tip, end)
         self.world[tip] = self.world[end]
 
-    def _twisted(self, follow: Rotation, thigh: np.ndarray, shin: np.ndarray, axis: np.ndarray) -> Rotation:
+    def _twisted(self, follow: Rotation, parent: Rotation, thigh: np.ndarray, shin: np.ndarray, limb: Limb) -> Rotation:
         """Turn ``follow`` about the bone so that its bend axis is the normal of the plane of the two bones."""
-        normal = np.cross(thigh, shin)
-        bend = np.arctan2(np.linalg.norm(normal, axis=1), (thigh * shin).sum(axis=1))
-        now = follow.apply(axis)
-        now -= (now * thigh).sum(axis=1, keepdims=True) * thigh
-        angle = np.arctan2((np.cross(now, normal) * thigh).sum(axis=1), (now * normal).sum(axis=1))
-        sure = np.clip((bend - STRAIGHT) / (BENT - STRAIGHT), 0.0, 1.0)
-        sure = sure * sure * (3 - 2 * sure)
-        # Angles are averaged as arrows, weighted by how sure they are; a little weight on "follow the parent" decides
-        # where nothing else does.
-        sigma = TWIST_SMOOTHING * self.fps
-        arrow = np.stack([sure * np.cos(angle) + 0.02, sure * np.sin(angle)], axis=1)
-        carried = gaussian_filter1d(arrow, sigma, axis=0, mode="nearest")
-        mixed = sure[:, None] ** 2 * arrow + (1 - sure[:, None] ** 2) * carried
-        twist = np.arctan2(mixed[:, 1], mixed[:, 0])
-        return Rotation.from_rotvec(thigh * twist[:, None]) * follow
+        axis, normal = np.array(limb.bend_axis), np.cross(thigh, shin)
+        measured = _angle_about(thigh, follow.apply(axis), normal)
+        # The sine: a fully folded limb tells as little as a straight one.
+        sine = np.linalg.norm(normal, axis=1)
+        sure = _smoothstep((sine - np.sin(STRAIGHT)) / (np.sin(BENT) - np.sin(STRAIGHT)))
+        return self._steadied(follow, parent, thigh, measured, sure, REST_TRUST)
+
+    def _steadied(
+        self,
+        follow: Rotation,
+        parent: Rotation,
+        bone: np.ndarray,
+        measured: np.ndarray,
+        sure: np.ndarray,
+        rest_trust: float,
+    ) -> Rotation:
+        """Turn ``follow`` about the ``bone`` by a twist that is steady in time as its parent sees it."""
+        # "The short way from rest" itself spins about the bone as it moves, fast where the bone points away from rest.
+        seen, local = parent.inv().apply(bone), parent.inv() * follow
+        at_rest = local.inv().apply(seen)
+        side = np.cross(at_rest, np.eye(3)[np.argmin(np.abs(at_rest[0]))])
+        carried = swing(seen[:-1], seen[1:]) * local[:-1]
+        spin = _angle_about(seen[1:], carried.apply(side[:-1]), local[1:].apply(side[1:]))
+        trust = rest_trust * (1 + (at_rest * seen).sum(axis=1)) / 2
+        twist = _steady_angle(measured, sure, spin, trust, (TWIST_SMOOTHING * self.fps) ** 2)
+        return Rotation.from_rotvec(bone * twist[:, None]) * follow
 
     def _place(self, joint: int, parent: int) -> None:
         self.placed[:, joint] = self.placed[:, parent] + self.world[parent].apply(self.skeleton.offsets[joint])
@@ -192,6 +209,38 @@ def swing(source: np.ndarray, target: np.ndarray) -> Rotation:
     opposite = np.linalg.norm(quaternion, axis=1) < 1e-6
     quaternion[opposite] = [1.0, 0.0, 0.0, 0.0]
     return Rotation.from_quat(quaternion)
+
+
+def _angle_about(axis: np.ndarray, source: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """Angles ``(T,)`` about unit ``axis`` ``(T, 3)`` that turn ``source`` to ``target``, both seen along the axis."""
+    source = source - (source * axis).sum(axis=1, keepdims=True) * axis
+    return np.asarray(np.arctan2((np.cross(source, target) * axis).sum(axis=1), (source * target).sum(axis=1)))
+
+
+def _steady_angle(
+    measured: np.ndarray, sure: np.ndarray, spin: np.ndarray, trust: np.ndarray, stiffness: float
+) -> np.ndarray:
+    """Angle ``(T,)`` that follows ``measured`` where that is ``sure`` and turns evenly where it is not.
+
+    The least of ``sum(sure (angle - measured)^2) + sum(trust angle^2) + stiffness sum(turn^2)``, where a turn is the
+    step of the angle plus ``spin`` ``(T - 1,)``, the turn of the frame in which it is told. Whole turns do not count.
+    """
+    frame = np.concatenate([[0.0], np.cumsum(spin)])
+    seen = measured + frame
+    known = np.flatnonzero(sure > 0.05)
+    path = np.interp(np.arange(len(seen)), known, np.unwrap(seen[known])) if len(known) else frame
+    seen, rest = (value + 2 * np.pi * np.round((path - value) / (2 * np.pi)) for value in (seen, frame))
+    bands = np.zeros((2, len(seen)))
+    bands[0, 1:] = -stiffness
+    bands[1] = sure + trust + 1e-6
+    bands[1, 1:] += stiffness
+    bands[1, :-1] += stiffness
+    return np.asarray(solveh_banded(bands, sure * seen + trust * rest + 1e-6 * path) - frame)
+
+
+def _smoothstep(share: np.ndarray) -> np.ndarray:
+    share = np.clip(share, 0.0, 1.0)
+    return np.asarray(share * share * (3 - 2 * share))
 
 
 def _between(first: Rotation, second: Rotation, share: float) -> Rotation:

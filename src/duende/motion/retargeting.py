@@ -211,8 +211,7 @@ def _place_limb(
         direction = take[target] - take[source]
         if "toe" in target:
             direction = _level_foot(direction, take, target.split("_")[0], skeleton)
-        direction = direction / np.maximum(np.linalg.norm(direction, axis=1, keepdims=True), 1e-9)
-        placed[:, joint] = placed[:, parent] + direction * np.linalg.norm(skeleton.offsets[joint])
+        placed[:, joint] = placed[:, parent] + _unit(direction) * np.linalg.norm(skeleton.offsets[joint])
 
 
 def _level_foot(direction: np.ndarray, take: Mapping[str, np.ndarray], side: str, skeleton: Skeleton) -> np.ndarray:
@@ -226,10 +225,14 @@ def _level_foot(direction: np.ndarray, take: Mapping[str, np.ndarray], side: str
     source = float(np.median(_pitch(direction[flat])))
     own = float(_pitch(skeleton.offsets[skeleton.index(f"{side}_foot")]))
     shin = take[f"{side}_ankle"] - take[f"{side}_knee"]
-    across = np.cross(direction, shin)
-    across /= np.maximum(np.linalg.norm(across, axis=1, keepdims=True), 1e-9)
+    # A pointed foot lies along the shin and leaves no normal of its own: the line of the hips decides there.
+    across = _unit(np.cross(_unit(direction), _unit(shin)) + 0.5 * _unit(take["left_hip"] - take["right_hip"]))
     # Turning about foot x shin by a positive angle lowers the toes.
     return Rotation.from_rotvec(across * (source - own)).apply(direction)
+
+
+def _unit(vectors: np.ndarray) -> np.ndarray:
+    return np.asarray(vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9))
 
 
 def _pitch(direction: np.ndarray) -> np.ndarray:
