@@ -22,7 +22,8 @@ from duende.audio.beats import track_beats
 from duende.audio.features import extract_features, feature_set
 from duende.audio.song import Song
 from duende.formats.writers import FORMATS, Performance
-from duende.models.gpt import CrossConditionalGPT, Sampling
+from duende.models.gpt import CrossConditionalGPT
+from duende.models.sampling import Sampling
 from duende.motion.feet import plant_feet
 from duende.systems.storage import from_pretrained
 

@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from duende.errors import DuendeError
-from duende.models.gpt import CrossConditionalGPT, GPTConfig, Sampling
+from duende.models.gpt import CrossConditionalGPT, GPTConfig
+from duende.models.sampling import Sampling, guided
 
 
 def network(**changes: object) -> CrossConditionalGPT:
@@ -19,7 +20,7 @@ def network(**changes: object) -> CrossConditionalGPT:
 
 
 @pytest.mark.parametrize(
-    "bounds", [{"temperature": -1.0}, {"top_k": 0}, {"top_p": 0.0}, {"top_p": 1.5}, {"temperature": float("nan")}]
+    "bounds", [{"temperature": -1.0}, {"top_k": 0}, {"top_p": 0.0}, {"top_p": 1.5}, {"temperature": float("nan")}, {"guidance": -1.0}]
 )
 def test_impossible_sampling_is_refused_with_its_value(bounds: dict[str, float]) -> None:
     with pytest.raises(DuendeError, match=next(iter(bounds))):
@@ -95,3 +96,45 @@ def test_music_layers_look_at_no_other_step() -> None:
     gpt(music, codes, codes).lower[:, 2].sum().backward()
     assert music.grad is not None
     assert music.grad[0].abs().sum(dim=1).nonzero()[:, 0].tolist() == [2]
+
+
+def test_guidance_goes_from_no_music_through_the_music_and_beyond() -> None:
+    gpt, music, start = network(music_dropout=0.1), torch.randn(2, 30, 5), torch.tensor([[1, 2], [3, 4]])
+
+    def codes(guidance: float, music: torch.Tensor = music) -> torch.Tensor:
+        chance = torch.Generator().manual_seed(0)
+        return gpt.generate(music, start, sampling=Sampling(1.0, guidance=guidance), generator=chance)
+
+    assert torch.equal(codes(0.0), codes(0.0, torch.randn(2, 30, 5)))
+    assert not torch.equal(codes(1.0), codes(1.0, torch.randn(2, 30, 5)))
+    assert torch.equal(codes(1.0), codes(1.0 + 1e-7))
+    assert not torch.equal(codes(1.0), codes(3.0))
+
+
+def test_guided_scores_are_a_line_through_those_without_and_with_music() -> None:
+    scores = torch.tensor([[1.0, 5.0], [2.0, 3.0]])
+    assert guided(scores, 0.0).tolist() == [[2.0, 3.0]]
+    assert guided(scores, 1.0).tolist() == [[1.0, 5.0]]
+    assert guided(scores, 2.0).tolist() == [[0.0, 7.0]]
+
+
+def test_guidance_needs_a_network_that_knows_silence() -> None:
+    with pytest.raises(DuendeError, match="music_dropout"):
+        network().generate(torch.randn(1, 4, 5), torch.tensor([[1, 2]]), sampling=Sampling(guidance=2.0))
+
+
+@pytest.mark.parametrize(
+    ("shape", "heard"),
+    [({"music_dropout": 1.0}, []), ({"rhythm_only": 1.0, "rhythm_columns": (1, 3)}, [1, 2]), ({}, [0, 1, 2, 3, 4])],
+)
+def test_training_withholds_the_columns_that_the_config_says(shape: dict[str, object], heard: list[int]) -> None:
+    gpt = network(dropout=0.0, attention_dropout=0.0, **shape).train()
+    codes, music = torch.zeros(1, 6, dtype=torch.long), torch.randn(1, 6, 5, requires_grad=True)
+    gpt(music, codes, codes).upper.sum().backward()
+    gradient = torch.zeros(5) if music.grad is None else music.grad.abs().sum(dim=(0, 1))
+    assert torch.nonzero(gradient)[:, 0].tolist() == heard
+
+
+def test_rhythm_alone_needs_its_columns() -> None:
+    with pytest.raises(DuendeError, match="rhythm_columns"):
+        network(rhythm_only=0.5)

@@ -10,8 +10,9 @@ import torch
 
 from duende.errors import DuendeError
 from duende.models.frequency import FrequencyComplement, focal_frequency_loss
-from duende.models.gpt import CrossConditionalGPT, GPTConfig, Sampling, drawn
+from duende.models.gpt import CrossConditionalGPT, GPTConfig
 from duende.models.quantizer import Codebook
+from duende.models.sampling import Sampling, drawn
 from duende.models.streams import CrossConditionalStreams
 from duende.models.vqvae import FreqVQVAE, RootDecoder, VQVAEConfig, root_loss
 

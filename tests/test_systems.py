@@ -13,7 +13,7 @@ import torch
 from duende.audio.features import feature_set
 from duende.audio.music import Beats, FeatureSet, MusicFeatures
 from duende.errors import DuendeError
-from duende.models.gpt import Sampling
+from duende.models.sampling import Sampling
 from duende.systems import expressive_bailando
 from duende.systems.debug import debug_system
 from duende.systems.storage import from_pretrained, save_pretrained

@@ -38,6 +38,10 @@ class Beats:
         return number - np.floor(number)
 
 
+RHYTHM = ("onset", "beat", "downbeat", "phase")
+"""Families of columns about rhythm, which stand side by side in every set."""
+
+
 @dataclass(frozen=True)
 class FeatureSet:
     """A named, versioned layout of music features.
@@ -63,6 +67,12 @@ class FeatureSet:
     def identity(self) -> str:
         """Name and version, as configs and caches store it."""
         return f"{self.name}@{self.version}"
+
+    @property
+    def rhythm_columns(self) -> tuple[int, int]:
+        """First column of those that tell where onsets and beats are, and the one after the last."""
+        rhythm = [self.slice(name) for name, _ in self.columns if name in RHYTHM]
+        return rhythm[0].start, rhythm[-1].stop
 
     def slice(self, family: str) -> slice:
         """Return where the columns of ``family`` are."""

@@ -13,9 +13,9 @@ from tqdm import tqdm
 from duende.audio.beats import track_beats
 from duende.audio.features import extract_features, feature_set
 from duende.audio.song import Song
+from duende.cli.sampling import add_sampling_arguments, chosen_sampling
 from duende.errors import DuendeError
 from duende.formats.writers import FORMATS, Format, Performance, chosen_formats
-from duende.models.gpt import Sampling
 from duende.systems.storage import SHIPPED, from_pretrained, shipped_folder
 
 DEMO_SONG = "demo_song.ogg"
@@ -29,10 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--out", default="out", help="folder for the files, named after the song")
     parser.add_argument("--seconds", type=float, help="dance only to the first seconds of the song")
     parser.add_argument("--seed", type=int, default=0, help="another number gives another dance")
-    parser.add_argument(
-        "--temperature", type=float, default=1.0, help="0: always the most probable step; higher: bolder"
-    )
-    parser.add_argument("--top-k", type=int, default=40, help="choose among so many steps; 0: among all")
+    add_sampling_arguments(parser)
     parser.add_argument("--style", help="a style that the model knows, see duende info; default: from the music")
     parser.add_argument("--model", default=SHIPPED, help="name or folder of a model")
     parser.add_argument("--formats", default=",".join(FORMATS), help="what to write, separated by commas")
@@ -41,7 +38,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     """Dance, and print where the files are."""
     formats = chosen_formats(options.formats)
-    sampling = _sampling(options)
     out = _writable_folder(Path(options.out))
     path = Path(options.song) if options.song else shipped_folder("").parent / "pretrained" / DEMO_SONG
     song = Song.read(path)
@@ -50,6 +46,7 @@ def run(options: argparse.Namespace) -> None:
             raise DuendeError(f"--seconds needs a length above 0, got {options.seconds}")
         song = song.cropped(0, options.seconds)
     dancer = from_pretrained(options.model)
+    sampling = chosen_sampling(options, dancer.config.sampling)
     _say(f"listening to {path.name} ({song.duration:.0f} s)")
     beats = track_beats(song)
     features = extract_features(song, feature_set(dancer.config.feature_set.split("@")[0]), beats)
@@ -63,14 +60,6 @@ def run(options: argparse.Namespace) -> None:
     written = [_write(entry, performance, out / f"{_file_name(path.stem)}.{entry.name}") for entry in formats]
     for entry, file in zip(formats, written, strict=True):
         print(f"{file}  {entry.purpose}")
-
-
-def _sampling(options: argparse.Namespace) -> Sampling:
-    if options.temperature < 0:
-        raise DuendeError(f"--temperature is 0 or above, got {options.temperature}")
-    if options.top_k < 0:
-        raise DuendeError(f"--top-k is 0 or above, got {options.top_k}")
-    return Sampling(temperature=options.temperature, top_k=options.top_k or None)
 
 
 def _writable_folder(folder: Path) -> Path:

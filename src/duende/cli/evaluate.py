@@ -13,12 +13,12 @@ from tqdm import tqdm
 from duende.audio.beats import track_beats
 from duende.audio.features import extract_features, feature_set
 from duende.audio.song import Song
+from duende.cli.sampling import add_sampling_arguments, chosen_sampling
 from duende.datasets.store import StarterSet
 from duende.errors import DuendeError
 from duende.evaluation.reconstruction import reconstruction
 from duende.evaluation.report import HeldOut, compare, held_out_clip, markdown
 from duende.files import replacing
-from duende.models.gpt import Sampling
 from duende.systems.storage import SHIPPED, from_pretrained
 
 
@@ -29,8 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--songs", nargs="*", default=[], help="real songs, their beats tracked")
     parser.add_argument("--song-seconds", type=float, default=40.0, help="how much of each real song")
     parser.add_argument("--seeds", type=int, default=3, help="dances for each piece")
-    parser.add_argument("--temperature", type=float, default=1.0, help="as in duende dance")
-    parser.add_argument("--top-k", type=int, default=40, help="as in duende dance")
+    add_sampling_arguments(parser)
     parser.add_argument("-o", "--out", default="out/evaluation", help="folder for report.md and report.json")
 
 
@@ -42,7 +41,7 @@ def run(options: argparse.Namespace) -> None:
     if not clips:
         raise DuendeError(f"{options.data} holds no held-out clips; build it again with: duende data starter")
     features = feature_set(system.config.feature_set.split("@")[0])
-    sampling = Sampling(temperature=options.temperature, top_k=options.top_k or None)
+    sampling = chosen_sampling(options, system.config.sampling)
     composed = [held_out_clip(clip, features) for clip in clips]
     real = []
     for path in options.songs:

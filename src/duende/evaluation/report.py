@@ -12,7 +12,7 @@ from duende.datasets.store import Clip
 from duende.evaluation.baselines import random_codes, repeated
 from duende.evaluation.movement import BANDS, frozen_share, mean_jerk, mean_speed, speed_spectrum
 from duende.evaluation.rhythm import rhythm
-from duende.models.gpt import Sampling
+from duende.models.sampling import Sampling
 from duende.motion import Motion
 from duende.motion.contacts import floor_penetration, skate_ratio
 from duende.systems.expressive_bailando import ExpressiveBailando

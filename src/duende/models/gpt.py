@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from duende.errors import DuendeError
+from duende.models.sampling import Sampling, drawn, guided
 from duende.models.streams import CrossConditionalStreams
 
 Progress = Callable[[int, int], None]
@@ -39,6 +40,10 @@ class GPTConfig:
         styles: how many styles there are to be told of.
         style_dropout: share of dances in training whose style is withheld.
         code_dropout: share of given codes in training that are replaced by random ones.
+        music_dropout: share of dances in training whose music is withheld; what guidance in sampling starts from.
+        rhythm_columns: first column of the music features that tell where the beat is, and the one after the last.
+        rhythm_only: share of dances in training that hear these columns alone, so that a dance is not known by heart
+            from the sound of its piece.
     """
 
     music_dimension: int = 438
@@ -54,29 +59,17 @@ class GPTConfig:
     styles: int = 0
     style_dropout: float = 0.1
     code_dropout: float = 0.0
+    music_dropout: float = 0.0
+    rhythm_columns: tuple[int, ...] = ()
+    rhythm_only: float = 0.0
 
     def __post_init__(self) -> None:
         if self.width % (2 * self.heads):
             raise DuendeError(f"a width of {self.width} does not divide into {self.heads} heads of even size")
         if self.positions not in ("rotary", "learned"):
             raise DuendeError(f"positions are 'rotary' or 'learned', got {self.positions!r}")
-
-
-@dataclass(frozen=True)
-class Sampling:
-    """How a code is drawn: temperature 0 takes the most probable one, as the paper does."""
-
-    temperature: float = 0.0
-    top_k: int | None = None
-    top_p: float | None = None
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.temperature < float("inf"):
-            raise DuendeError(f"the temperature of sampling is 0 or above, got {self.temperature}")
-        if self.top_k is not None and self.top_k < 1:
-            raise DuendeError(f"top_k keeps at least 1 code, got {self.top_k}; leave it out to keep all")
-        if self.top_p is not None and not 0 < self.top_p <= 1:
-            raise DuendeError(f"top_p is above 0 and at most 1, got {self.top_p}; leave it out to keep all")
+        if len(self.rhythm_columns) not in (0, 2) or (self.rhythm_only and not self.rhythm_columns):
+            raise DuendeError(f"rhythm_columns are the first and the end, got {self.rhythm_columns}; give two numbers")
 
 
 @dataclass(frozen=True)
@@ -153,6 +146,7 @@ class CrossConditionalGPT(nn.Module):
             layers += [nn.Linear(dimension, config.width), nn.GELU()]
             dimension = config.width
         self.music = nn.Sequential(*layers, nn.Linear(dimension, config.width))
+        self.unheard = nn.Parameter(torch.zeros(config.width)) if config.music_dropout else None
         self.upper = nn.Embedding(config.codes, config.width)
         self.lower = nn.Embedding(config.codes, config.width)
         # One more for a style that is not told.
@@ -187,10 +181,15 @@ class CrossConditionalGPT(nn.Module):
             raise DuendeError(f"{length} steps do not fit learned positions for {self.config.window}; give fewer")
         if self.training and self.config.code_dropout:
             upper, lower = self._disturbed(upper), self._disturbed(lower)
-        steps = torch.arange(length, device=music.device)
-        tokens = self.dropout(self._tokens(music, upper, lower, self._known_style(style, music), steps))
-        mask = self.streams.mask(length, music.device)
-        rotation = self._rotation(self.streams.steps(length, music.device))
+        heard = self._hear(self._partly(music) if self.training else music)
+        return self._scores(heard, upper, lower, self._known_style(style, music))
+
+    def _scores(self, heard: Tensor, upper: Tensor, lower: Tensor, style: Tensor | None) -> Logits:
+        length = heard.shape[1]
+        tokens = self._tokens(heard, upper, lower, style, torch.arange(length, device=heard.device))
+        tokens = self.dropout(tokens)
+        mask = self.streams.mask(length, heard.device)
+        rotation = self._rotation(self.streams.steps(length, heard.device))
         for block in self.blocks:
             tokens = block(tokens, mask, rotation)
         tokens = self.norm(tokens)
@@ -230,40 +229,50 @@ class CrossConditionalGPT(nn.Module):
         training = self.training
         self.eval()
         sampling = sampling or Sampling()
-        count = music.shape[1]
-        codes = torch.empty(len(music), count, 2, dtype=torch.long, device=music.device)
+        batch, count = music.shape[:2]
+        heard, style = self._hear(music), self._known_style(style, music)
+        codes = torch.empty(batch, count, 2, dtype=torch.long, device=music.device)
         codes[:, 0] = start
-        style = self._known_style(style, music)
-        score = self._cached(music, style) if self.table is None else self._recomputed(music, style)
+        twice = sampling.guidance != 1
+        if twice:
+            heard = torch.cat([heard, self._silence().expand_as(heard)])
+            style = None if style is None else style.repeat(2)
+        score = self._cached(heard, style) if self.table is None else self._recomputed(heard, style)
         for step in range(count - 1):
-            logits = score(step, codes)
-            codes[:, step + 1, 0] = drawn(logits.upper[:, -1], sampling, generator)
-            codes[:, step + 1, 1] = drawn(logits.lower[:, -1], sampling, generator)
+            logits = score(step, codes.repeat(2, 1, 1) if twice else codes)
+            for half, scores in enumerate((logits.upper[:, -1], logits.lower[:, -1])):
+                scores = guided(scores, sampling.guidance) if twice else scores
+                codes[:, step + 1, half] = drawn(scores, sampling, generator)
             if progress:
                 progress(step + 2, count)
         self.train(training)
         return codes
 
-    def _recomputed(self, music: Tensor, style: Tensor | None) -> Callable[[int, Tensor], Logits]:
+    def _silence(self) -> Tensor:
+        if self.unheard is None:
+            raise DuendeError("this model was trained without music_dropout and knows no guidance; leave it at 1")
+        return self.unheard
+
+    def _recomputed(self, heard: Tensor, style: Tensor | None) -> Callable[[int, Tensor], Logits]:
         """The paper's way: the last ``window - 1`` codes once more for every code."""
 
         def score(step: int, codes: Tensor) -> Logits:
             first = 0 if step + 1 < self.config.window else step + 2 - self.config.window
             past = codes[:, first : step + 1]
-            return self(music[:, first : step + 1], past[..., 0], past[..., 1], style)
+            return self._scores(heard[:, first : step + 1], past[..., 0], past[..., 1], style)
 
         return score
 
-    def _cached(self, music: Tensor, style: Tensor | None) -> Callable[[int, Tensor], Logits]:
+    def _cached(self, heard: Tensor, style: Tensor | None) -> Callable[[int, Tensor], Logits]:
         """Ours: three tokens a step, keys and values of the last ``window`` steps in a ring."""
-        config, batch = self.config, len(music)
+        config, batch = self.config, len(heard)
         shape = (batch, config.heads, 3 * config.window, config.width // config.heads)
-        rings = [(music.new_zeros(shape), music.new_zeros(shape)) for _ in self.blocks]
+        rings = [(heard.new_zeros(shape), heard.new_zeros(shape)) for _ in self.blocks]
 
         def score(step: int, codes: Tensor) -> Logits:
-            now = torch.full((1,), step, device=music.device)
+            now = torch.full((1,), step, device=heard.device)
             past = codes[:, step : step + 1]
-            tokens = self._tokens(music[:, step : step + 1], past[..., 0], past[..., 1], style, now)
+            tokens = self._tokens(heard[:, step : step + 1], past[..., 0], past[..., 1], style, now)
             rotation = self._rotation(now.repeat(3))
             place = 3 * (step % config.window)
             filled = 3 * min(step + 1, config.window)
@@ -279,8 +288,25 @@ class CrossConditionalGPT(nn.Module):
 
         return score
 
-    def _tokens(self, music: Tensor, upper: Tensor, lower: Tensor, style: Tensor | None, steps: Tensor) -> Tensor:
-        heard = self.music(music)
+    def _hear(self, music: Tensor) -> Tensor:
+        """Turn features ``(B, T, D)`` into tokens ``(B, T, width)``, withholding some in training."""
+        heard: Tensor = self.music(music)
+        if self.unheard is not None and self.training:
+            withheld = torch.rand(len(music), 1, 1, device=music.device) < self.config.music_dropout
+            heard = torch.where(withheld, self.unheard.to(heard.dtype), heard)
+        return heard
+
+    def _partly(self, music: Tensor) -> Tensor:
+        """Leave some dances only the columns of the rhythm; the others are set to their mean."""
+        if not self.config.rhythm_only:
+            return music
+        first, end = self.config.rhythm_columns
+        rhythm = torch.zeros(music.shape[-1], dtype=torch.bool, device=music.device)
+        rhythm[first:end] = True
+        alone = torch.rand(len(music), 1, 1, device=music.device) < self.config.rhythm_only
+        return torch.where(alone & ~rhythm, 0.0, music)
+
+    def _tokens(self, heard: Tensor, upper: Tensor, lower: Tensor, style: Tensor | None, steps: Tensor) -> Tensor:
         if self.style is not None:
             assert style is not None
             heard = heard + self.style(style)[:, None]
@@ -321,21 +347,6 @@ def rotated(vectors: Tensor, angles: Tensor) -> Tensor:
     first, second = vectors.float().chunk(2, dim=-1)
     cosine, sine = angles.cos(), angles.sin()
     return torch.cat([first * cosine - second * sine, second * cosine + first * sine], dim=-1).to(vectors.dtype)
-
-
-def drawn(scores: Tensor, sampling: Sampling, generator: torch.Generator | None) -> Tensor:
-    """Draw one code ``(B,)`` from scores ``(B, codes)``."""
-    if sampling.temperature == 0:
-        return scores.argmax(dim=-1)
-    scores = scores.float() / sampling.temperature
-    if sampling.top_k is not None and sampling.top_k < scores.shape[-1]:
-        least = scores.topk(sampling.top_k, dim=-1).values[:, -1:]
-        scores = scores.masked_fill(scores < least, -torch.inf)
-    if sampling.top_p is not None:
-        ordered, order = scores.softmax(dim=-1).sort(dim=-1, descending=True)
-        beyond = (ordered.cumsum(dim=-1) - ordered) >= sampling.top_p
-        scores = scores.masked_fill(beyond.scatter(-1, order, beyond), -torch.inf)
-    return torch.multinomial(scores.softmax(dim=-1), 1, generator=generator)[:, 0]
 
 
 def _initialise(module: nn.Module) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from duende.errors import DuendeError
 from duende.models.gpt import GPTConfig
+from duende.models.sampling import Sampling
 from duende.models.vqvae import VQVAEConfig
 from duende.motion.representation import PoseRepresentation
 
@@ -25,6 +26,7 @@ class SystemConfig:
         styles: names of the styles that the network was told of, in the order of their ids.
         smoothing: seconds over which decoded channels are averaged (the deviation of a Gaussian), against the
             trembling that quantisation leaves; 0 for none, as in the paper.
+        sampling: how codes are drawn where the caller does not say.
         starts: for each style (and ``""`` for any) pairs of codes that real dances began with.
     """
 
@@ -37,6 +39,7 @@ class SystemConfig:
     gpt: GPTConfig
     styles: tuple[str, ...] = ()
     smoothing: float = 0.0
+    sampling: Sampling = field(default_factory=Sampling)
     starts: dict[str, list[list[int]]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

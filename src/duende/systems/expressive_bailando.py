@@ -14,7 +14,8 @@ from torch import Tensor, nn
 
 from duende.audio.music import MusicFeatures
 from duende.errors import DuendeError
-from duende.models.gpt import CrossConditionalGPT, Sampling
+from duende.models.gpt import CrossConditionalGPT
+from duende.models.sampling import Sampling
 from duende.models.vqvae import FreqVQVAE, RootDecoder
 from duende.motion import Motion
 from duende.motion.feet import plant_feet
@@ -68,7 +69,7 @@ class ExpressiveBailando(nn.Module):
         Args:
             features: of the feature set that the config names.
             seed: chooses the start and, with a temperature above 0, the whole dance.
-            sampling: how codes are drawn; by default the most probable one, as in the paper.
+            sampling: how codes are drawn; by default as the config says.
             style: one of the config's styles; by default the music decides.
             start: upper and lower code to begin with; by default one that a real dance began with.
             on_beat: change the speed a little, here and there, so that accents land on the song's beats.
@@ -116,7 +117,7 @@ class ExpressiveBailando(nn.Module):
             self.normalise(heard),
             torch.tensor([first], device=self.device),
             style=torch.tensor([self._style_id(style)], device=self.device) if self.config.styles else None,
-            sampling=sampling or Sampling(),
+            sampling=sampling or self.config.sampling,
             generator=generator,
             progress=progress,
         )

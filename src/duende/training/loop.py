@@ -23,6 +23,7 @@ from duende.training.stages import Stage
 
 SAVE_SECONDS = 60.0
 LOG_EVERY = 20
+HELD_OUT_BATCHES = 6
 
 Report = Callable[[int, int, dict[str, float]], None]
 """Called with the steps done, the steps in all and the latest terms."""
@@ -35,6 +36,7 @@ def run_stage(
     seed: int,
     report: Report | None = None,
     stop_after: int | None = None,
+    held_out: Stage | None = None,
 ) -> bool:
     """Train ``stage``, going on from ``folder/checkpoint.pt`` where there is one.
 
@@ -45,6 +47,7 @@ def run_stage(
         seed: decides crops and dropout.
         report: told of progress.
         stop_after: stop at this step as a kill would, after saving (None: run to the end).
+        held_out: the same network over clips that it does not train on, for the loss that ``check_every`` asks for.
 
     Returns:
         Whether the stage is finished.
@@ -90,6 +93,8 @@ def run_stage(
         step += 1
         if step % LOG_EVERY == 0 or step == end:
             values = _plain(loss, terms)
+            if held_out and config.check_every and (step % config.check_every == 0 or step == end):
+                values["held_out"] = _held_out_loss(network, held_out, fabric)
             if log:
                 log.write(step, values)
             if report:
@@ -104,6 +109,19 @@ def run_stage(
         average.put_in_place(stage.network)
     stage.network.eval()
     return finished
+
+
+@torch.no_grad()
+def _held_out_loss(network: nn.Module, stage: Stage, fabric: Fabric) -> float:
+    """Mean loss over a fixed choice of held-out crops, nothing dropped out."""
+    network.eval()
+    size = stage.config.batch
+    losses = []
+    for step in range(min(HELD_OUT_BATCHES, -(-len(stage.crops) // size))):
+        values = stage.batch(stage.crops.batch(step, min(size, len(stage.crops)), seed=0))
+        loss, _ = network({name: fabric.to_device(value) for name, value in values.items()})
+        losses.append(float(loss))
+    return sum(losses) / len(losses)
 
 
 class _Average:

@@ -8,9 +8,11 @@ from typing import Any
 
 import yaml
 
+from duende.audio.features import feature_set as named_features
 from duende.configuration import from_mapping
 from duende.errors import DuendeError
 from duende.models.gpt import GPTConfig
+from duende.models.sampling import Sampling
 from duende.models.vqvae import VQVAEConfig
 from duende.motion.representation import PoseRepresentation
 from duende.systems.configuration import SystemConfig
@@ -34,6 +36,7 @@ class StageConfig:
         warmup: steps over which the rate rises from 0.
         clip: largest norm of the gradient, 0 for none.
         average: decay of a running mean of the weights that is kept in their place, 0 for none.
+        check_every: steps after which the loss on the held-out clips is logged as well, 0 for never.
     """
 
     epochs: float | None = None
@@ -49,6 +52,7 @@ class StageConfig:
     warmup: int = 0
     clip: float = 0.0
     average: float = 0.0
+    check_every: int = 0
 
     def __post_init__(self) -> None:
         if (self.epochs is None) == (self.steps is None):
@@ -74,10 +78,11 @@ class Recipe:
         name: of the experiment.
         representation: how poses become channels.
         vqvae: fields of :class:`VQVAEConfig`, for both halves; ``channels`` is filled in.
-        gpt: fields of :class:`GPTConfig`; ``music_dimension`` and ``styles`` are filled in.
+        gpt: fields of :class:`GPTConfig`; ``music_dimension``, ``styles`` and ``rhythm_columns`` are filled in.
         styled: whether the network is told the style of a dance.
         stages: ``vqvae``, ``root`` and ``gpt``.
         smoothing: see :class:`SystemConfig`.
+        sampling: how the finished system draws codes where it is not told.
         seed: of weights, crops and dropout.
         precision: ``"auto"`` (bf16 where the processor has it), ``"32-true"`` or ``"bf16-mixed"``.
         float16_weights: store the finished weights in half the space.
@@ -90,6 +95,7 @@ class Recipe:
     gpt: dict[str, Any] = field(default_factory=dict)
     styled: bool = False
     smoothing: float = 0.0
+    sampling: Sampling = field(default_factory=Sampling)
     seed: int = 0
     precision: str = "auto"
     float16_weights: bool = False
@@ -104,6 +110,8 @@ class Recipe:
 
         gpt = {**self.gpt, "music_dimension": dimension, "styles": len(known)}
         gpt.setdefault("codes", half(1).codes)
+        if gpt.get("rhythm_only"):
+            gpt.setdefault("rhythm_columns", named_features(feature_set.split("@")[0]).rhythm_columns)
         return SystemConfig(
             system="expressive_bailando",
             feature_set=feature_set,
@@ -114,6 +122,7 @@ class Recipe:
             gpt=from_mapping(GPTConfig, gpt, f"recipe {self.name}: gpt"),
             styles=known,
             smoothing=self.smoothing,
+            sampling=self.sampling,
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -50,16 +51,17 @@ def train(
     Raises:
         DuendeError: data and recipe do not fit, or a checkpoint in ``out`` is of another recipe.
     """
-    clips = StarterSet.open(data).clips("train")
+    data_set = StarterSet.open(data)
+    clips, outside = data_set.clips("train"), data_set.clips("test")
     if not clips:
         raise DuendeError(f"{data} holds no clips for training; build it again with: duende data starter")
     _check_same_recipe(recipe, out)
     fabric = Fabric(accelerator="auto", devices=devices, precision=_precision(recipe.precision))  # type: ignore[arg-type]
     fabric.launch()
     torch.manual_seed(recipe.seed)
-    system = new_system(recipe, clips, StarterSet.open(data).feature_set)
+    system = new_system(recipe, clips, data_set.feature_set)
     for name in [stage for stage in STAGES if stage in recipe.stages and (not only or stage in only)]:
-        train_stage(name, system, clips, recipe, fabric, out, report)
+        train_stage(name, system, clips, recipe, fabric, out, report, outside=outside)
     if fabric.is_global_zero:
         system.config = system.config.with_starts(starting_codes(system, clips))
         save_pretrained(system, out / "model", dtype=torch.float16 if recipe.float16_weights else torch.float32)
@@ -89,16 +91,25 @@ def train_stage(
     out: Path,
     report: StageReport | None = None,
     stop_after: int | None = None,
+    outside: Sequence[Clip] = (),
 ) -> bool:
-    """Train one stage of ``recipe`` in ``out/NAME``; return whether it is finished."""
+    """Train one stage of ``recipe`` in ``out/NAME``; return whether it is finished.
+
+    The clips ``outside`` the training are for the loss that the stage's ``check_every`` asks for.
+    """
     system.to(fabric.device)
-    stage = STAGES[name](system, clips, recipe.stages[name])
+    config = recipe.stages[name]
+    stage = STAGES[name](system, clips, config)
+    held_out: Stage | None = None
+    if outside and config.check_every:
+        with suppress(DuendeError):  # None of them is as long as a crop.
+            held_out = STAGES[name](system, outside, config)
 
     def told(done: int, steps: int, values: dict[str, float]) -> None:
         if report and fabric.is_global_zero:
             report(name, done, steps, values)
 
-    return run_stage(fabric, stage, out / name, recipe.seed, told, stop_after)
+    return run_stage(fabric, stage, out / name, recipe.seed, told, stop_after, held_out)
 
 
 def starting_codes(

@@ -1,0 +1,60 @@
+"""From scores to codes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from duende.errors import DuendeError
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How a code is drawn from its scores. The defaults take the most probable one, as the paper does.
+
+    Attributes:
+        temperature: 0 takes the most probable code, 1 draws as often as the network expects, more is bolder.
+        top_k: draw among so many codes; None for all.
+        top_p: draw among the most probable codes that make up this share; None for all.
+        guidance: how far scores go from those without music, at 0, through those with it, at 1, and beyond
+            (classifier-free guidance, Ho and Salimans, 2022); other than 1 it needs a network trained with
+            ``music_dropout``.
+    """
+
+    temperature: float = 0.0
+    top_k: int | None = None
+    top_p: float | None = None
+    guidance: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.temperature < float("inf"):
+            raise DuendeError(f"the temperature of sampling is 0 or above, got {self.temperature}")
+        if self.top_k is not None and self.top_k < 1:
+            raise DuendeError(f"top_k keeps at least 1 code, got {self.top_k}; leave it out to keep all")
+        if self.top_p is not None and not 0 < self.top_p <= 1:
+            raise DuendeError(f"top_p is above 0 and at most 1, got {self.top_p}; leave it out to keep all")
+        if not 0 <= self.guidance < float("inf"):
+            raise DuendeError(f"the guidance of sampling is 0 or above, got {self.guidance}; 1 is none")
+
+
+def drawn(scores: Tensor, sampling: Sampling, generator: torch.Generator | None) -> Tensor:
+    """Draw one code ``(B,)`` from scores ``(B, codes)``."""
+    if sampling.temperature == 0:
+        return scores.argmax(dim=-1)
+    scores = scores.float() / sampling.temperature
+    if sampling.top_k is not None and sampling.top_k < scores.shape[-1]:
+        least = scores.topk(sampling.top_k, dim=-1).values[:, -1:]
+        scores = scores.masked_fill(scores < least, -torch.inf)
+    if sampling.top_p is not None:
+        ordered, order = scores.softmax(dim=-1).sort(dim=-1, descending=True)
+        beyond = (ordered.cumsum(dim=-1) - ordered) >= sampling.top_p
+        scores = scores.masked_fill(beyond.scatter(-1, order, beyond), -torch.inf)
+    return torch.multinomial(scores.softmax(dim=-1), 1, generator=generator)[:, 0]
+
+
+def guided(scores: Tensor, guidance: float) -> Tensor:
+    """Mix scores ``(2 B, codes)``, the first half with music and the second without, to ``(B, codes)``."""
+    heard, unheard = scores.chunk(2)
+    return unheard + guidance * (heard - unheard)
