@@ -19,7 +19,8 @@ import numpy as np
 import torch
 
 from duende.audio.beats import track_beats
-from duende.audio.features import extract_features, feature_set
+from duende.audio.feature_sets import feature_set
+from duende.audio.features import extract_features
 from duende.audio.song import Song
 from duende.formats.writers import FORMATS, Performance
 from duende.models.gpt import CrossConditionalGPT

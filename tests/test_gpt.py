@@ -20,7 +20,15 @@ def network(**changes: object) -> CrossConditionalGPT:
 
 
 @pytest.mark.parametrize(
-    "bounds", [{"temperature": -1.0}, {"top_k": 0}, {"top_p": 0.0}, {"top_p": 1.5}, {"temperature": float("nan")}, {"guidance": -1.0}]
+    "bounds",
+    [
+        {"temperature": -1.0},
+        {"top_k": 0},
+        {"top_p": 0.0},
+        {"top_p": 1.5},
+        {"temperature": float("nan")},
+        {"guidance": -1.0},
+    ],
 )
 def test_impossible_sampling_is_refused_with_its_value(bounds: dict[str, float]) -> None:
     with pytest.raises(DuendeError, match=next(iter(bounds))):

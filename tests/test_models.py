@@ -248,7 +248,7 @@ def test_cached_steps_equal_the_whole_pass(styles: int) -> None:
     codes = network.generate(music, torch.tensor([[1, 2], [3, 4]]), style=style).clone()
     logits = network(music, codes[..., 0], codes[..., 1], style)
     assert torch.equal(logits.upper[:, :-1].argmax(-1), codes[:, 1:, 0])
-    score = network._cached(music, network._known_style(style, music))
+    score = network._cached(network._hear(music), network._known_style(style, music))
     with torch.inference_mode():
         for step in range(17):
             single = score(step, codes)

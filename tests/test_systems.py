@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from duende.audio.features import feature_set
+from duende.audio.feature_sets import feature_set
 from duende.audio.music import Beats, FeatureSet, MusicFeatures
 from duende.errors import DuendeError
 from duende.models.sampling import Sampling

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +13,7 @@ import pytest
 import torch
 from lightning_fabric import Fabric
 
-from duende.audio.features import feature_set
+from duende.audio.feature_sets import feature_set
 from duende.datasets.crops import Crops, cropped
 from duende.datasets.store import Clip
 from duende.errors import DuendeError
@@ -181,3 +184,26 @@ def test_mistakes_in_recipes_are_named(tmp_path: Path) -> None:
             load_recipe(path)
     with pytest.raises(DuendeError, match="no recipe"):
         load_recipe(tmp_path / "none.yaml")
+
+
+def test_the_loss_on_held_out_clips_is_logged_when_asked_for(recipe: Recipe, clips: list[Clip], tmp_path: Path) -> None:
+    fabric = Fabric(accelerator="cpu", devices=1)
+    checked = replace(recipe, stages={"gpt": replace(recipe.stages["gpt"], check_every=3)})
+    system = new_system(checked, clips[:1], "full_band@1")
+    train_stage("gpt", system, clips[:1], checked, fabric, tmp_path, outside=clips[1:])
+    lines = [json.loads(line) for line in (tmp_path / "gpt" / "log.jsonl").read_text().splitlines()]
+    assert lines[-1]["step"] == 6 and lines[-1]["held_out"] > 0
+    short = [replace(clip, upper=clip.upper[:16], lower=clip.lower[:16]) for clip in clips]
+    poses = replace(recipe, stages={"vqvae": replace(recipe.stages["vqvae"], check_every=3)})
+    train_stage("vqvae", new_system(poses, clips, "full_band@1"), clips, poses, fabric, tmp_path, outside=short)
+    assert "held_out" not in (tmp_path / "vqvae" / "log.jsonl").read_text()
+
+
+def test_training_needs_no_audio_library() -> None:
+    code = """
+import sys
+for name in ("soundfile", "soxr", "imageio_ffmpeg"):
+    sys.modules[name] = None
+import duende.training.run
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -12,49 +12,15 @@ import numpy as np
 from duende.audio import spectral
 from duende.audio.beats import track_beats
 from duende.audio.chroma import chromagram
+from duende.audio.feature_sets import FRAMES_IN_ROW, PUBLISHED, ROWS_A_SECOND, feature_set
 from duende.audio.music import Beats, FeatureSet, MusicFeatures
 from duende.audio.song import Song
 from duende.errors import DuendeError
 
-ROWS_A_SECOND = 7.5
-FRAMES_IN_ROW = 8
-PUBLISHED = FeatureSet(
-    "bailando",
-    1,
-    ROWS_A_SECOND,
-    (("mfcc", 20), ("mfcc_delta", 20), ("chroma", 12), ("onset", 1), ("beat", 1), ("tempogram", 384)),
-)
-FULL_BAND = FeatureSet(
-    "full_band",
-    1,
-    ROWS_A_SECOND,
-    (
-        ("mfcc", 20),
-        ("mfcc_delta", 20),
-        ("chroma", 12),
-        ("onset", 8),
-        ("beat", 8),
-        ("downbeat", 8),
-        ("phase", 4),
-        ("tempogram", 384),
-    ),
-)
-SETS = {features.name: features for features in (PUBLISHED, FULL_BAND)}
 RATES = {"bailando": 3_840, "full_band": 30_720}
 OCTAVES = {"bailando": 5, "full_band": 7}
 SCALES = {"mfcc": 0.01, "mfcc_delta": 0.05, "onset": 0.2}
 """Fixed factors of our own set that bring its columns near the unit range; the published one is left raw."""
-
-
-def feature_set(name: str) -> FeatureSet:
-    """Return a feature set by name.
-
-    Raises:
-        DuendeError: there is none of that name.
-    """
-    if name not in SETS:
-        raise DuendeError(f"no music features are called {name!r}; there are {', '.join(SETS)}")
-    return SETS[name]
 
 
 def extract_features(song: Song, features: FeatureSet, beats: Beats | None = None) -> MusicFeatures:

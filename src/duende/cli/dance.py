@@ -11,7 +11,8 @@ from pathlib import Path
 from tqdm import tqdm
 
 from duende.audio.beats import track_beats
-from duende.audio.features import extract_features, feature_set
+from duende.audio.feature_sets import feature_set
+from duende.audio.features import extract_features
 from duende.audio.song import Song
 from duende.cli.sampling import add_sampling_arguments, chosen_sampling
 from duende.errors import DuendeError

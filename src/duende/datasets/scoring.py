@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from duende.audio.features import extract_features, feature_set
+from duende.audio.feature_sets import feature_set
+from duende.audio.features import extract_features
 from duende.audio.music import Beats
 from duende.audio.song import Song
 from duende.datasets.composer import compose, find_soundfont, render

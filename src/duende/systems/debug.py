@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from duende.audio.features import feature_set
+from duende.audio.feature_sets import feature_set
 from duende.models.gpt import GPTConfig
 from duende.models.vqvae import VQVAEConfig
 from duende.motion import SMPL24

@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from duende.audio.features import feature_set as named_features
+from duende.audio.feature_sets import feature_set as named_features
 from duende.configuration import from_mapping
 from duende.errors import DuendeError
 from duende.models.gpt import GPTConfig
