@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import cmath
 import math
+from pathlib import Path
 
 import pytest
 import torch
@@ -216,6 +217,11 @@ def test_the_mask_is_the_hand_made_one() -> None:
     assert torch.equal(seen, block.repeat(3, 3))
     assert CrossConditionalStreams().mask(3)[2, :3].all()
     assert "m0 m1" in CrossConditionalStreams().describe(2)
+
+
+def test_the_docs_show_the_mask_that_is_used() -> None:
+    docs = Path(__file__).resolve().parents[1] / "docs" / "network.md"
+    assert CrossConditionalStreams().describe(4) in docs.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("positions", ["rotary", "learned"])
