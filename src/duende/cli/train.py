@@ -17,21 +17,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", required=True, help="folder of a data set made by duende data")
     parser.add_argument("-o", "--out", help="folder for checkpoints, logs and the model; default: runs/RECIPE")
     parser.add_argument("--devices", default="auto", help="number of processes or graphics processors")
-    parser.add_argument("--stages", default="", help="only these stages, separated by commas")
+    parser.add_argument("--until", help="stop after this stage: vqvae, root or gpt")
 
 
 def run(options: argparse.Namespace) -> None:
     """Train with a progress bar for each stage."""
     try:
         from duende.training.recipe import load_recipe
-        from duende.training.run import STAGES, train
+        from duende.training.run import train
     except ModuleNotFoundError as error:
         raise DuendeError(f"training needs {error.name}; install it with: pip install 'duende[train]'") from error
 
     recipe = load_recipe(options.recipe)
-    stages = [stage for stage in options.stages.split(",") if stage]
-    if set(stages) - set(STAGES):
-        raise DuendeError(f"--stages {options.stages}: the stages are {', '.join(STAGES)}")
+    if options.until is not None and options.until not in recipe.stages:
+        raise DuendeError(f"--until {options.until}: the stages of this recipe are {', '.join(recipe.stages)}")
     if options.devices != "auto" and not options.devices.isdigit():
         raise DuendeError(f"--devices is a number or 'auto', got {options.devices!r}")
     bars: dict[str, tqdm] = {}
@@ -47,7 +46,7 @@ def run(options: argparse.Namespace) -> None:
         Path(options.out or f"runs/{recipe.name}"),
         devices="auto" if options.devices == "auto" else int(options.devices),
         report=report,
-        only=stages,
+        until=options.until,
     )
     for bar in bars.values():
         bar.close()

@@ -33,7 +33,7 @@ def train(
     out: Path,
     devices: int | str = "auto",
     report: StageReport | None = None,
-    only: Sequence[str] = (),
+    until: str | None = None,
 ) -> Path:
     """Train all stages of ``recipe``, going on where an earlier run in ``out`` stopped.
 
@@ -43,7 +43,7 @@ def train(
         out: for checkpoints, logs and, in ``out/model``, the finished system.
         devices: number of processes or graphics processors.
         report: told of progress.
-        only: names of stages to train; by default those of the recipe in order.
+        until: name of the last stage to train; by default the last of the recipe.
 
     Returns:
         The folder of the system.
@@ -60,8 +60,10 @@ def train(
     fabric.launch()
     torch.manual_seed(recipe.seed)
     system = new_system(recipe, clips, data_set.feature_set)
-    for name in [stage for stage in STAGES if stage in recipe.stages and (not only or stage in only)]:
+    for name in [stage for stage in STAGES if stage in recipe.stages]:
         train_stage(name, system, clips, recipe, fabric, out, report, outside=outside)
+        if name == until:
+            break
     if fabric.is_global_zero:
         system.config = system.config.with_starts(starting_codes(system, clips))
         save_pretrained(system, out / "model", dtype=torch.float16 if recipe.float16_weights else torch.float32)
