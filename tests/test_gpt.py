@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from duende.errors import DuendeError
+from duende.models.generation import generate
 from duende.models.gpt import CrossConditionalGPT, GPTConfig
 from duende.models.sampling import Sampling, guided
 
@@ -37,9 +38,9 @@ def test_impossible_sampling_is_refused_with_its_value(bounds: dict[str, float])
 
 def test_generating_in_the_middle_of_training_goes_back_to_training() -> None:
     gpt, music, start = network(dropout=0.5), torch.randn(1, 5, 5), torch.tensor([[1, 2]])
-    calm = gpt.generate(music, start)
+    calm = generate(gpt, music, start)
     gpt.train()
-    assert torch.equal(gpt.generate(music, start), calm)
+    assert torch.equal(generate(gpt, music, start), calm)
     assert gpt.training and gpt.blocks[0].training
 
 
@@ -47,7 +48,7 @@ def test_the_same_seed_draws_the_same_dance() -> None:
     gpt, music, start = network(), torch.randn(1, 40, 5), torch.tensor([[1, 2]])
 
     def dance(seed: int) -> torch.Tensor:
-        return gpt.generate(music, start, sampling=Sampling(1.0), generator=torch.Generator().manual_seed(seed))
+        return generate(gpt, music, start, sampling=Sampling(1.0), generator=torch.Generator().manual_seed(seed))
 
     assert torch.equal(dance(3), dance(3))
     assert not torch.equal(dance(3), dance(4))
@@ -55,8 +56,8 @@ def test_the_same_seed_draws_the_same_dance() -> None:
 
 def test_progress_ends_with_all_codes() -> None:
     seen: list[tuple[int, int]] = []
-    network().generate(
-        torch.randn(1, 4, 5), torch.tensor([[1, 2]]), progress=lambda done, all_: seen.append((done, all_))
+    generate(
+        network(), torch.randn(1, 4, 5), torch.tensor([[1, 2]]), progress=lambda done, all_: seen.append((done, all_))
     )
     assert seen == [(2, 4), (3, 4), (4, 4)]
 
@@ -111,7 +112,7 @@ def test_guidance_goes_from_no_music_through_the_music_and_beyond() -> None:
 
     def codes(guidance: float, music: torch.Tensor = music) -> torch.Tensor:
         chance = torch.Generator().manual_seed(0)
-        return gpt.generate(music, start, sampling=Sampling(1.0, guidance=guidance), generator=chance)
+        return generate(gpt, music, start, sampling=Sampling(1.0, guidance=guidance), generator=chance)
 
     assert torch.equal(codes(0.0), codes(0.0, torch.randn(2, 30, 5)))
     assert not torch.equal(codes(1.0), codes(1.0, torch.randn(2, 30, 5)))
@@ -128,7 +129,7 @@ def test_guided_scores_are_a_line_through_those_without_and_with_music() -> None
 
 def test_guidance_needs_a_network_that_knows_silence() -> None:
     with pytest.raises(DuendeError, match="music_dropout"):
-        network().generate(torch.randn(1, 4, 5), torch.tensor([[1, 2]]), sampling=Sampling(guidance=2.0))
+        generate(network(), torch.randn(1, 4, 5), torch.tensor([[1, 2]]), sampling=Sampling(guidance=2.0))
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import torch
 
 from duende.errors import DuendeError
 from duende.models.frequency import FrequencyComplement, focal_frequency_loss
+from duende.models.generation import CachedScorer, generate
 from duende.models.gpt import CrossConditionalGPT, GPTConfig
 from duende.models.quantizer import Codebook
 from duende.models.sampling import Sampling, drawn
@@ -251,10 +252,10 @@ def test_each_half_hears_the_other() -> None:
 def test_cached_steps_equal_the_whole_pass(styles: int) -> None:
     network, music = gpt(window=5, styles=styles), torch.randn(2, 17, 5)
     style = torch.tensor([0, 2]) if styles else None
-    codes = network.generate(music, torch.tensor([[1, 2], [3, 4]]), style=style).clone()
+    codes = generate(network, music, torch.tensor([[1, 2], [3, 4]]), style=style).clone()
     logits = network(music, codes[..., 0], codes[..., 1], style)
     assert torch.equal(logits.upper[:, :-1].argmax(-1), codes[:, 1:, 0])
-    score = network._cached(network._hear(music), network._known_style(style, music))
+    score = CachedScorer(network, network.hear(music), network.known_style(style, music))
     with torch.inference_mode():
         for step in range(17):
             single = score(step, codes)
@@ -264,7 +265,7 @@ def test_cached_steps_equal_the_whole_pass(styles: int) -> None:
 
 def test_learned_positions_recompute_the_last_codes() -> None:
     network, music = gpt("learned", window=4), torch.randn(1, 9, 5)
-    codes = network.generate(music, torch.tensor([[1, 2]])).clone()
+    codes = generate(network, music, torch.tensor([[1, 2]])).clone()
     # Past the window the context is one code shorter than it was in training, as upstream.
     first = 9 - 1 - 3
     past = codes[:, first : first + 3]

@@ -121,9 +121,13 @@ def _encode(
         encoder.wait()
     if encoder.returncode:
         said = log.read_text(errors="replace").strip().splitlines() or ["it gave no reason"]
-        full = [line for line in said if "No space left" in line]
-        advice = "free some space on that disk" if full else "check that the folder can be written"
-        raise DuendeError(f"cannot write {target}: ffmpeg stopped with: {(full or said)[-1]}; {advice}")
+        if any("No space left" in line for line in said):
+            raise DuendeError(
+                f"cannot write {target}: no space left on device; free some space there or choose another folder"
+            )
+        raise DuendeError(
+            f"cannot write {target}: ffmpeg stopped with: {said[-1]}; check that the folder can be written"
+        )
 
 
 def _feed(

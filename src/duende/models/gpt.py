@@ -7,7 +7,6 @@ training and in generation, with a rolling cache of keys and values.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -16,10 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from duende.errors import DuendeError
-from duende.models.sampling import Sampling, drawn, guided
 from duende.models.streams import CrossConditionalStreams
-
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -181,15 +177,16 @@ class CrossConditionalGPT(nn.Module):
             raise DuendeError(f"{length} steps do not fit learned positions for {self.config.window}; give fewer")
         if self.training and self.config.code_dropout:
             upper, lower = self._disturbed(upper), self._disturbed(lower)
-        heard = self._hear(self._partly(music) if self.training else music)
-        return self._scores(heard, upper, lower, self._known_style(style, music))
+        heard = self.hear(self._partly(music) if self.training else music)
+        return self.scores(heard, upper, lower, self.known_style(style, music))
 
-    def _scores(self, heard: Tensor, upper: Tensor, lower: Tensor, style: Tensor | None) -> Logits:
+    def scores(self, heard: Tensor, upper: Tensor, lower: Tensor, style: Tensor | None) -> Logits:
+        """Score the next codes at every step from music tokens ``(B, T, width)``, codes and known styles."""
         length = heard.shape[1]
-        tokens = self._tokens(heard, upper, lower, style, torch.arange(length, device=heard.device))
+        tokens = self.tokens(heard, upper, lower, style, torch.arange(length, device=heard.device))
         tokens = self.dropout(tokens)
         mask = self.streams.mask(length, heard.device)
-        rotation = self._rotation(self.streams.steps(length, heard.device))
+        rotation = self.rotation(self.streams.steps(length, heard.device))
         for block in self.blocks:
             tokens = block(tokens, mask, rotation)
         tokens = self.norm(tokens)
@@ -202,93 +199,7 @@ class CrossConditionalGPT(nn.Module):
             logits.lower.flatten(0, 1).float(), next_lower.flatten()
         )
 
-    @torch.inference_mode()
-    def generate(
-        self,
-        music: Tensor,
-        start: Tensor,
-        *,
-        style: Tensor | None = None,
-        sampling: Sampling | None = None,
-        generator: torch.Generator | None = None,
-        progress: Progress | None = None,
-    ) -> Tensor:
-        """Choose codes one after the other.
-
-        Args:
-            music: ``(B, N, D)``, row i the music of code i + 1; the last row is not needed.
-            start: ``(B, 2)`` upper and lower code to begin with.
-            style: as in :meth:`forward`.
-            sampling: how codes are drawn.
-            generator: source of chance for a temperature above 0.
-            progress: called with codes done and codes in all.
-
-        Returns:
-            ``(B, N, 2)`` codes, the first being ``start``.
-        """
-        training = self.training
-        self.eval()
-        sampling = sampling or Sampling()
-        batch, count = music.shape[:2]
-        heard, style = self._hear(music), self._known_style(style, music)
-        codes = torch.empty(batch, count, 2, dtype=torch.long, device=music.device)
-        codes[:, 0] = start
-        twice = sampling.guidance != 1
-        if twice:
-            heard = torch.cat([heard, self._silence().expand_as(heard)])
-            style = None if style is None else style.repeat(2)
-        score = self._cached(heard, style) if self.table is None else self._recomputed(heard, style)
-        for step in range(count - 1):
-            logits = score(step, codes.repeat(2, 1, 1) if twice else codes)
-            for half, scores in enumerate((logits.upper[:, -1], logits.lower[:, -1])):
-                scores = guided(scores, sampling.guidance) if twice else scores
-                codes[:, step + 1, half] = drawn(scores, sampling, generator)
-            if progress:
-                progress(step + 2, count)
-        self.train(training)
-        return codes
-
-    def _silence(self) -> Tensor:
-        if self.unheard is None:
-            raise DuendeError("this model was trained without music_dropout and knows no guidance; leave it at 1")
-        return self.unheard
-
-    def _recomputed(self, heard: Tensor, style: Tensor | None) -> Callable[[int, Tensor], Logits]:
-        """The paper's way: the last ``window - 1`` codes once more for every code."""
-
-        def score(step: int, codes: Tensor) -> Logits:
-            first = 0 if step + 1 < self.config.window else step + 2 - self.config.window
-            past = codes[:, first : step + 1]
-            return self._scores(heard[:, first : step + 1], past[..., 0], past[..., 1], style)
-
-        return score
-
-    def _cached(self, heard: Tensor, style: Tensor | None) -> Callable[[int, Tensor], Logits]:
-        """Ours: three tokens a step, keys and values of the last ``window`` steps in a ring."""
-        config, batch = self.config, len(heard)
-        shape = (batch, config.heads, 3 * config.window, config.width // config.heads)
-        rings = [(heard.new_zeros(shape), heard.new_zeros(shape)) for _ in self.blocks]
-
-        def score(step: int, codes: Tensor) -> Logits:
-            now = torch.full((1,), step, device=heard.device)
-            past = codes[:, step : step + 1]
-            tokens = self._tokens(heard[:, step : step + 1], past[..., 0], past[..., 1], style, now)
-            rotation = self._rotation(now.repeat(3))
-            place = 3 * (step % config.window)
-            filled = 3 * min(step + 1, config.window)
-            for block, (keys, values) in zip(self.blocks, rings, strict=True):
-                assert isinstance(block, Block)
-                query, key, value = block.attention.keys_and_values(block.attention_norm(tokens), rotation)
-                keys[:, :, place : place + 3] = key
-                values[:, :, place : place + 3] = value
-                attended = block.attention.attend(query, keys[:, :, :filled], values[:, :, :filled], None)
-                tokens = block.finish(tokens, attended)
-            tokens = self.norm(tokens)
-            return Logits(self.upper_scores(tokens[:, 1:2]), self.lower_scores(tokens[:, 2:3]))
-
-        return score
-
-    def _hear(self, music: Tensor) -> Tensor:
+    def hear(self, music: Tensor) -> Tensor:
         """Turn features ``(B, T, D)`` into tokens ``(B, T, width)``, withholding some in training."""
         heard: Tensor = self.music(music)
         if self.unheard is not None and self.training:
@@ -306,7 +217,8 @@ class CrossConditionalGPT(nn.Module):
         alone = torch.rand(len(music), 1, 1, device=music.device) < self.config.rhythm_only
         return torch.where(alone & ~rhythm, 0.0, music)
 
-    def _tokens(self, heard: Tensor, upper: Tensor, lower: Tensor, style: Tensor | None, steps: Tensor) -> Tensor:
+    def tokens(self, heard: Tensor, upper: Tensor, lower: Tensor, style: Tensor | None, steps: Tensor) -> Tensor:
+        """Lay out the three streams ``(B, 3 T, width)`` one after the other; ``steps`` ``(T,)`` are their times."""
         if self.style is not None:
             assert style is not None
             heard = heard + self.style(style)[:, None]
@@ -318,7 +230,8 @@ class CrossConditionalGPT(nn.Module):
             parts = [part + place for part, place in zip(parts, places, strict=True)]
         return torch.cat(parts, dim=1)
 
-    def _known_style(self, style: Tensor | None, music: Tensor) -> Tensor | None:
+    def known_style(self, style: Tensor | None, music: Tensor) -> Tensor | None:
+        """Return style ids ``(B,)``, some of them withheld in training; None where the network knows no styles."""
         if self.style is None:
             return None
         untold = torch.full((len(music),), self.config.styles, device=music.device)
@@ -333,7 +246,7 @@ class CrossConditionalGPT(nn.Module):
         hit = torch.rand(codes.shape, device=codes.device) < self.config.code_dropout
         return torch.where(hit, random, codes)
 
-    def _rotation(self, steps: Tensor) -> Tensor | None:
+    def rotation(self, steps: Tensor) -> Tensor | None:
         """Angles ``(L, head width / 2)`` of each token's step, or None for learned positions."""
         if self.table is not None:
             return None

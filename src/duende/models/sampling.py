@@ -21,12 +21,14 @@ class Sampling:
         guidance: how far scores go from those without music, at 0, through those with it, at 1, and beyond
             (classifier-free guidance, Ho and Salimans, 2022); other than 1 it needs a network trained with
             ``music_dropout``.
+        candidates: how many continuations are tried of each phrase, the best of which goes on; 1 for none.
     """
 
     temperature: float = 0.0
     top_k: int | None = None
     top_p: float | None = None
     guidance: float = 1.0
+    candidates: int = 1
 
     def __post_init__(self) -> None:
         if not 0 <= self.temperature < float("inf"):
@@ -37,6 +39,8 @@ class Sampling:
             raise DuendeError(f"top_p is above 0 and at most 1, got {self.top_p}; leave it out to keep all")
         if not 0 <= self.guidance < float("inf"):
             raise DuendeError(f"the guidance of sampling is 0 or above, got {self.guidance}; 1 is none")
+        if self.candidates < 1:
+            raise DuendeError(f"at least 1 candidate dances, got {self.candidates}; 1 is no choice")
 
 
 def drawn(scores: Tensor, sampling: Sampling, generator: torch.Generator | None) -> Tensor:

@@ -26,6 +26,7 @@ class SystemConfig:
         styles: names of the styles that the network was told of, in the order of their ids.
         smoothing: seconds over which decoded channels are averaged (the deviation of a Gaussian), against the
             trembling that quantisation leaves; 0 for none, as in the paper.
+        pace: m/s, mean joint speed of the dances that it was trained on.
         sampling: how codes are drawn where the caller does not say.
         starts: for each style (and ``""`` for any) pairs of codes that real dances began with.
     """
@@ -39,6 +40,7 @@ class SystemConfig:
     gpt: GPTConfig
     styles: tuple[str, ...] = ()
     smoothing: float = 0.0
+    pace: float = 0.5
     sampling: Sampling = field(default_factory=Sampling)
     starts: dict[str, list[list[int]]] = field(default_factory=dict)
 
@@ -64,6 +66,6 @@ class SystemConfig:
         """Codes per second."""
         return self.frame_rate / 2**self.upper.stages
 
-    def with_starts(self, starts: dict[str, list[list[int]]]) -> SystemConfig:
-        """Return the same system with other start codes."""
-        return replace(self, starts=starts)
+    def with_habits(self, starts: dict[str, list[list[int]]], pace: float) -> SystemConfig:
+        """Return the same system with the start codes and the pace of the dances that it has learnt from."""
+        return replace(self, starts=starts, pace=pace)

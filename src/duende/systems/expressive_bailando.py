@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from duende.audio.music import MusicFeatures
 from duende.errors import DuendeError
+from duende.models.generation import generate
 from duende.models.gpt import CrossConditionalGPT
 from duende.models.sampling import Sampling
 from duende.models.vqvae import FreqVQVAE, RootDecoder
@@ -21,6 +22,7 @@ from duende.motion import Motion
 from duende.motion.feet import plant_feet
 from duende.motion.inverse_kinematics import fit_rotations
 from duende.motion.timing import land_on_beats
+from duende.systems.audition import audition
 from duende.systems.configuration import SystemConfig
 
 Progress = Callable[[int, int], None]
@@ -113,11 +115,18 @@ class ExpressiveBailando(nn.Module):
         # Step i predicts code i + 1 and hears the music of that code.
         heard = torch.cat([music[:, 1:], music[:, -1:]], dim=1)
         generator = torch.Generator(device=self.device).manual_seed(int(rng.integers(2**62)))
-        codes = self.gpt.generate(
+        sampling = sampling or self.config.sampling
+        auditioned = None
+        if sampling.candidates > 1 and sampling.temperature > 0:
+            duration = len(features) / self.config.code_rate
+            auditioned = audition(self, sampling.candidates, features.beats.times, duration)
+        codes = generate(
+            self.gpt,
             self.normalise(heard),
             torch.tensor([first], device=self.device),
             style=torch.tensor([self._style_id(style)], device=self.device) if self.config.styles else None,
-            sampling=sampling or self.config.sampling,
+            sampling=sampling,
+            audition=auditioned,
             generator=generator,
             progress=progress,
         )
@@ -140,15 +149,22 @@ class ExpressiveBailando(nn.Module):
             before = max(first - context, 0)
             window = both[before : last + context]
             kept = slice((first - before) * ratio, (last - before) * ratio)
-            decoded = (
-                self.upper.decode(window[None, :, 0]),
-                self.lower.decode(window[None, :, 1]),
-                self.root(window[None, :, 1], self.lower),
-            )
-            pieces.append([part[0, kept].float().cpu().numpy() for part in decoded])
+            pieces.append([part[0, kept] for part in self._channels(window[None])])
         upper, lower, root = (self._smoothed(np.concatenate([piece[i] for piece in pieces])) for i in range(3))
         positions = self.config.poses.decode(upper, lower, root)
         return fit_rotations(positions, self.config.frame_rate)
+
+    @torch.inference_mode()
+    def poses(self, codes: Tensor) -> list[np.ndarray]:
+        """Decode codes ``(B, T, 2)`` to joints ``(8 T, 24, 3)`` in metres, each dance beginning over the origin."""
+        upper, lower, root = self._channels(codes)
+        return [self.config.poses.decode(upper[row], lower[row], root[row]) for row in range(len(codes))]
+
+    def _channels(self, codes: Tensor) -> list[np.ndarray]:
+        """Decode codes ``(B, T, 2)`` to upper, lower and root channels ``(B, 8 T, C)``."""
+        upper, lower = codes[..., 0], codes[..., 1]
+        parts = (self.upper.decode(upper), self.lower.decode(lower), self.root(lower, self.lower))
+        return [part.float().cpu().numpy() for part in parts]
 
     def _smoothed(self, channels: np.ndarray) -> np.ndarray:
         if not self.config.smoothing:

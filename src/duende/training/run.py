@@ -15,6 +15,7 @@ from duende.configuration import to_mapping
 from duende.datasets.store import Clip, StarterSet
 from duende.errors import DuendeError
 from duende.files import replacing
+from duende.motion.accents import mean_speed
 from duende.systems.expressive_bailando import ExpressiveBailando
 from duende.systems.storage import save_pretrained
 from duende.training.loop import run_stage
@@ -65,7 +66,7 @@ def train(
         if name == until:
             break
     if fabric.is_global_zero:
-        system.config = system.config.with_starts(starting_codes(system, clips))
+        system.config = system.config.with_habits(starting_codes(system, clips), usual_pace(clips))
         save_pretrained(system, out / "model", dtype=torch.float16 if recipe.float16_weights else torch.float32)
     fabric.barrier()
     return out / "model"
@@ -126,6 +127,15 @@ def starting_codes(
             if pair not in known and (key == "" or len(known) < per_style):
                 known.append(pair)
     return starts
+
+
+def usual_pace(clips: Sequence[Clip]) -> float:
+    """Mean joint speed (m/s) of the dances, those that keep their motion; 0.5 where none does."""
+    dances = [clip.motion for clip in clips if clip.motion is not None]
+    if not dances:
+        return 0.5
+    speeds = [float(mean_speed(dance.positions, dance.fps).mean()) for dance in dances]
+    return round(float(np.average(speeds, weights=[len(dance) for dance in dances])), 3)
 
 
 def _check_same_recipe(recipe: Recipe, out: Path) -> None:

@@ -1,0 +1,91 @@
+"""Several dancers audition for each phrase, the one that is on the beat and moves goes on.
+
+Bailando finetunes its network with a reward for being on the beat; here nothing is trained, the reward chooses.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from scipy.ndimage import gaussian_filter1d
+from scipy.signal import argrelextrema
+from torch import Tensor
+
+from duende.models.generation import Audition
+from duende.motion.accents import SMOOTHING, mean_speed
+from duende.motion.timing import half_beats
+
+if TYPE_CHECKING:
+    from duende.systems.expressive_bailando import ExpressiveBailando
+
+PHRASE = 8
+"""Codes that candidates dance before one is chosen: 1.07 seconds."""
+TOLERANCE = 0.06
+"""Seconds (a deviation) by which an accent may miss its beat."""
+EDGE = 0.15
+"""Seconds before the end of a phrase in which a minimum of speed cannot be told from its end."""
+LIVELINESS = 1.0
+"""What moving as fast as real dances counts, against 1 for being on the beat."""
+
+
+def audition(system: ExpressiveBailando, candidates: int, beats: np.ndarray, duration: float) -> Audition:
+    """Make the choice among ``candidates`` for music with ``beats`` (seconds) and of ``duration`` seconds."""
+    pulse = half_beats(np.asarray(beats, dtype=np.float64), duration)[0] if len(beats) > 3 else np.zeros(0)
+
+    @torch.inference_mode()
+    def judge(codes: Tensor, first: int) -> int:
+        begin = max(0, first - system.upper.decoder_receptive_field() - PHRASE)
+        rate = system.config.code_rate
+        span = (first / rate - EDGE, codes.shape[1] / rate - EDGE)
+        marks = [
+            phrase_mark(positions, system.config.frame_rate, begin / rate, span, beats, pulse, system.config.pace)
+            for positions in system.poses(codes[:, begin:])
+        ]
+        return int(np.argmax(marks))
+
+    return Audition(candidates, PHRASE, judge)
+
+
+def phrase_mark(
+    positions: np.ndarray,
+    fps: float,
+    begin: float,
+    span: tuple[float, float],
+    beats: np.ndarray,
+    pulse: np.ndarray,
+    pace: float,
+) -> float:
+    """How good a phrase is: on the beat (0 to 1), plus how near its speed comes to ``pace`` (0 to 1).
+
+    Being on the beat is the mean of two: how near the beats have an accent, and how near the accents have a beat or
+    half-beat. An accent is a minimum of the mean joint speed.
+
+    Args:
+        positions: ``(T, J, 3)`` metres, from ``begin`` on.
+        fps: frames a second.
+        begin: seconds, time of the first frame.
+        span: seconds, from and to where the phrase is judged.
+        beats: seconds.
+        pulse: seconds, beats and half-beats.
+        pace: m/s, mean joint speed of real dances.
+    """
+    speed = gaussian_filter1d(mean_speed(positions, fps), SMOOTHING * fps)
+    times = begin + np.arange(len(speed)) / fps
+    inside = (times >= span[0]) & (times < span[1])
+    lively = min(1.0, float(speed[inside].mean()) / pace) if inside.any() else 0.0
+    minima = times[argrelextrema(speed, np.less)[0]]
+    heard = beats[(beats >= span[0]) & (beats < span[1])]
+    struck = minima[(minima >= span[0]) & (minima < span[1])]
+    if not len(pulse):
+        return LIVELINESS * lively
+    return (_near(heard, minima) + _near(struck, pulse)) / 2 + LIVELINESS * lively
+
+
+def _near(events: np.ndarray, places: np.ndarray) -> float:
+    """Mean nearness, 0 to 1, of ``events`` to the nearest of ``places``; 0 without any."""
+    if not len(events) or not len(places):
+        return 0.0
+    distance = np.abs(events[:, None] - places[None]).min(axis=1)
+    return float(np.exp(-(distance**2) / (2 * TOLERANCE**2)).mean())
