@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from duende.evaluation.rhythm import rhythm
 from duende.models.sampling import Sampling
 from duende.motion import Motion
 from duende.motion.contacts import floor_penetration, skate_ratio
-from duende.systems.expressive_bailando import ExpressiveBailando
+from duende.systems.expressive_bailando import ExpressiveBailando, finished
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +66,8 @@ def compare(
     """Dance to all of ``music`` and score the dances beside real ones and baselines.
 
     Rows: the real dances (where known), the model, the model's dances scored against another piece's beats (the
-    level of chance), a training clip repeated, and random codes.
+    level of chance), the same without landing accents on beats, the network without that and without choosing among
+    candidates, a training clip repeated, and random codes.
     """
     fps = system.config.frame_rate
     kinds: dict[str, list[tuple[Motion, np.ndarray]]] = {
@@ -76,6 +77,7 @@ def compare(
             "model",
             "model, wrong song",
             "model, beats not landed on",
+            "network alone, no audition",
             "training clip repeated",
             "random codes",
         )
@@ -88,11 +90,13 @@ def compare(
         if piece.dance is not None:
             kinds["real dance"].append((piece.dance, beats))
         for turn, seed in enumerate(seeds):
-            motion = system.dance(piece.features, seed=seed, sampling=sampling)
+            danced = system.perform(system.choreograph(piece.features, seed=seed, sampling=sampling))
+            motion = finished(danced, beats)
             kinds["model"].append((motion, beats))
             kinds["model, wrong song"].append((motion, wrong))
-            plain = system.dance(piece.features, seed=seed, sampling=sampling, on_beat=False)
-            kinds["model, beats not landed on"].append((plain, beats))
+            kinds["model, beats not landed on"].append((finished(danced, beats[:0]), beats))
+            alone = system.dance(piece.features, seed=seed, sampling=replace(sampling, candidates=1), on_beat=False)
+            kinds["network alone, no audition"].append((alone, beats))
             clip = training_clips[int(rng.integers(len(training_clips)))]
             kinds["training clip repeated"].append((repeated(clip, len(motion)), beats))
             kinds["random codes"].append((random_codes(system, len(piece.features), seed), beats))

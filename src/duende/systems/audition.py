@@ -20,8 +20,10 @@ from duende.motion.timing import half_beats
 if TYPE_CHECKING:
     from duende.systems.expressive_bailando import ExpressiveBailando
 
-PHRASE = 8
+PHRASE = 6
 """Codes that candidates dance before one is chosen: 1.07 seconds."""
+CONTEXT = 4
+"""Codes before a phrase that are decoded with it. Fewer than a decoder sees: it is a judgement, not the dance itself."""
 TOLERANCE = 0.06
 """Seconds (a deviation) by which an accent may miss its beat."""
 EDGE = 0.15
@@ -36,7 +38,7 @@ def audition(system: ExpressiveBailando, candidates: int, beats: np.ndarray, dur
 
     @torch.inference_mode()
     def judge(codes: Tensor, first: int) -> int:
-        begin = max(0, first - system.upper.decoder_receptive_field() - PHRASE)
+        begin = max(0, first - CONTEXT)
         rate = system.config.code_rate
         span = (first / rate - EDGE, codes.shape[1] / rate - EDGE)
         marks = [

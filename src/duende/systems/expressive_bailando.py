@@ -19,6 +19,7 @@ from duende.models.gpt import CrossConditionalGPT
 from duende.models.sampling import Sampling
 from duende.models.vqvae import FreqVQVAE, RootDecoder
 from duende.motion import Motion
+from duende.motion.contacts import foot_contacts
 from duende.motion.feet import plant_feet
 from duende.motion.inverse_kinematics import fit_rotations
 from duende.motion.timing import land_on_beats
@@ -27,6 +28,8 @@ from duende.systems.configuration import SystemConfig
 
 Progress = Callable[[int, int], None]
 DECODED_AT_ONCE = 240
+GLIDING = 0.5
+"""Metres a second under which a decoded foot on the floor was meant to stand; captured feet stand under less."""
 
 
 class ExpressiveBailando(nn.Module):
@@ -85,10 +88,7 @@ class ExpressiveBailando(nn.Module):
             DuendeError: the features are of another set, the style is unknown, or the start is out of range.
         """
         codes = self.choreograph(features, seed=seed, sampling=sampling, style=style, start=start, progress=progress)
-        motion = self.perform(codes)
-        if on_beat:
-            motion = land_on_beats(motion, features.beats.times)
-        return plant_feet(motion) if planted else motion
+        return finished(self.perform(codes), features.beats.times if on_beat else np.zeros(0), planted)
 
     @torch.inference_mode()
     def choreograph(
@@ -191,3 +191,12 @@ class ExpressiveBailando(nn.Module):
     def _check_start(self, start: tuple[int, int]) -> None:
         if not all(0 <= code < self.config.upper.codes for code in start):
             raise DuendeError(f"start codes run from 0 to {self.config.upper.codes - 1}, got {start}")
+
+
+def finished(motion: Motion, beats: np.ndarray, planted: bool = True) -> Motion:
+    """Land the accents of a decoded dance on ``beats`` (seconds; none leave it as it is), and plant its feet."""
+    motion = land_on_beats(motion, beats)
+    if not planted:
+        return motion
+    contacts = foot_contacts(motion.positions, motion.fps, motion.skeleton, speed=GLIDING)
+    return plant_feet(motion, contacts)
