@@ -48,9 +48,10 @@ class FrameNorm(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         """Normalise ``(B, C, T)`` over groups of C."""
         batch, width, frames = features.shape
-        flat = features.transpose(1, 2).reshape(batch * frames, width)
-        normalised: Tensor = self.norm(flat).reshape(batch, frames, width).transpose(1, 2)
-        return normalised
+        groups, norm = features.reshape(batch, self.norm.num_groups, -1, frames), self.norm
+        centred = groups - groups.mean(dim=2, keepdim=True)
+        scale = torch.rsqrt((centred * centred).mean(dim=2, keepdim=True) + norm.eps)
+        return torch.addcmul(norm.bias[:, None], (centred * scale).view(batch, width, frames), norm.weight[:, None])
 
 
 class FrequencyComplement(nn.Module):
@@ -61,7 +62,8 @@ class FrequencyComplement(nn.Module):
 
     def __init__(self, width: int, dropout: float = 0.2, groups: int = 32) -> None:
         super().__init__()
-        groups = next(g for g in range(min(groups, width), 0, -1) if width % g == 0)
+        # A group of one channel would be normalised to nothing.
+        groups = next(g for g in range(min(groups, max(1, width // 4)), 0, -1) if width % g == 0)
         last = nn.Conv1d(width, width, 3, padding=1)
         nn.init.zeros_(last.weight)
         assert last.bias is not None

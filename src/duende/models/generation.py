@@ -138,9 +138,9 @@ def generate(
     count, phrase_start = music.shape[1], 1
     for step in range(count - 1):
         logits = scorer(step, codes.repeat(2, 1, 1) if twice else codes)
-        for half, scores in enumerate((logits.upper[:, -1], logits.lower[:, -1])):
-            scores = guided(scores, sampling.guidance) if twice else scores
-            codes[:, step + 1, half] = drawn(scores, sampling, generator)
+        scores = torch.stack([logits.upper[:, -1], logits.lower[:, -1]], dim=1)
+        scores = guided(scores, sampling.guidance) if twice else scores
+        codes[:, step + 1] = drawn(scores.flatten(0, 1), sampling, generator).view(rows, 2)
         if audition and (step + 2 - phrase_start == audition.phrase or step + 2 == count):
             best = audition.judge(codes[:, : step + 2], phrase_start)
             codes[:] = codes[best].clone()

@@ -89,10 +89,9 @@ class Attention(nn.Module):
         """Project ``(B, L, width)`` to queries, keys and values ``(B, heads, L, width / heads)``."""
         batch, length, width = tokens.shape
         split = self.projection(tokens).view(batch, length, 3, self.heads, width // self.heads)
-        queries, keys, values = split.permute(2, 0, 3, 1, 4)
-        if rotation is not None:
-            queries, keys = rotated(queries, rotation), rotated(keys, rotation)
-        return queries, keys, values
+        split = split.permute(2, 0, 3, 1, 4)
+        queries, keys = split[:2] if rotation is None else rotated(split[:2], rotation)
+        return queries, keys, split[2]
 
     def attend(self, queries: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None) -> Tensor:
         """Mix ``values`` for each query and project back to ``(B, L, width)``."""
@@ -247,18 +246,23 @@ class CrossConditionalGPT(nn.Module):
         return torch.where(hit, random, codes)
 
     def rotation(self, steps: Tensor) -> Tensor | None:
-        """Angles ``(L, head width / 2)`` of each token's step, or None for learned positions."""
+        """Cosine and sine ``(2, L, head width / 2)`` of the angles of each token's step; None for learned positions."""
         if self.table is not None:
             return None
         half = self.config.width // self.config.heads // 2
-        rates = 10_000.0 ** (-torch.arange(half, device=steps.device) / half)
-        return steps[:, None] * rates
+        angles = steps[:, None] * 10_000.0 ** (-torch.arange(half, device=steps.device) / half)
+        return torch.stack([angles.cos(), angles.sin()])
 
 
-def rotated(vectors: Tensor, angles: Tensor) -> Tensor:
-    """Turn each pair of coordinates of ``(..., L, 2 h)`` by ``angles`` ``(L, h)`` (Su et al., RoFormer, 2021)."""
+def rotated(vectors: Tensor, rotation: Tensor) -> Tensor:
+    """Turn each pair of coordinates of ``(..., L, 2 h)`` by its angle (Su et al., RoFormer, 2021).
+
+    Args:
+        vectors: queries or keys.
+        rotation: ``(2, L, h)`` cosine and sine.
+    """
     first, second = vectors.float().chunk(2, dim=-1)
-    cosine, sine = angles.cos(), angles.sin()
+    cosine, sine = rotation
     return torch.cat([first * cosine - second * sine, second * cosine + first * sine], dim=-1).to(vectors.dtype)
 
 

@@ -59,6 +59,6 @@ def drawn(scores: Tensor, sampling: Sampling, generator: torch.Generator | None)
 
 
 def guided(scores: Tensor, guidance: float) -> Tensor:
-    """Mix scores ``(2 B, codes)``, the first half with music and the second without, to ``(B, codes)``."""
+    """Mix scores ``(2 B, ...)``, the first half with music and the second without, to ``(B, ...)``."""
     heard, unheard = scores.chunk(2)
     return unheard + guidance * (heard - unheard)

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from duende.systems.expressive_bailando import ExpressiveBailando
 
 PHRASE = 6
-"""Codes that candidates dance before one is chosen: 1.07 seconds."""
+"""Codes that candidates dance before one is chosen: 0.8 seconds."""
 CONTEXT = 4
-"""Codes before a phrase that are decoded with it. Fewer than a decoder sees: it is a judgement, not the dance itself."""
+"""Codes before a phrase that are decoded with it: fewer than a decoder sees, but enough to judge by."""
 TOLERANCE = 0.06
 """Seconds (a deviation) by which an accent may miss its beat."""
 EDGE = 0.15
