@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 from pathlib import Path
 
@@ -10,7 +11,9 @@ import pytest
 import soundfile
 
 from duende.cli.main import main
+from duende.cli.sampling import add_sampling_arguments, chosen_sampling
 from duende.formats.npz import read_npz
+from duende.models.sampling import Sampling
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +75,8 @@ def test_mistakes_end_in_one_sentence(song: Path, tmp_path: Path, capsys: pytest
     assert "polka" in fails(capsys, "dance", song, *common, "--style", "polka")
     assert "--seconds" in fails(capsys, "dance", song, *common, "--seconds", "-3")
     assert "--temperature" in fails(capsys, "dance", song, *common, "--temperature", "-1")
+    assert "candidate" in fails(capsys, "dance", song, *common, "--candidates", "0")
+    assert "music_dropout" in fails(capsys, "dance", song, *common, "--guidance", "2")
     assert "no model" in fails(capsys, "dance", song, "--out", out, "--model", tmp_path / "none")
     assert "--help" in fails(capsys, "dance", song, "--surprise")
     assert "no recipe" in fails(capsys, "train", tmp_path / "none.yaml", "--data", tmp_path)
@@ -113,3 +118,12 @@ def test_every_command_has_help(capsys: pytest.CaptureFixture[str]) -> None:
 def test_info_names_the_parts(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("info", "--model", "debug") == 0
     assert "calm, lively" in capsys.readouterr().out
+
+
+def test_what_the_options_do_not_say_the_model_says() -> None:
+    usual = Sampling(temperature=0.7, top_k=9, guidance=1.5, candidates=4)
+    parser = argparse.ArgumentParser()
+    add_sampling_arguments(parser)
+    assert chosen_sampling(parser.parse_args([]), usual) == usual
+    said = chosen_sampling(parser.parse_args(["--top-k", "0", "--candidates", "1"]), usual)
+    assert said == Sampling(temperature=0.7, top_k=None, guidance=1.5, candidates=1)

@@ -7,6 +7,7 @@ from torch import nn
 
 from duende.audio.feature_sets import feature_set
 from duende.models.gpt import GPTConfig
+from duende.models.sampling import Sampling
 from duende.models.vqvae import VQVAEConfig
 from duende.motion import SMPL24
 from duende.motion.representation import PoseRepresentation
@@ -28,6 +29,7 @@ def debug_config() -> SystemConfig:
         lower=VQVAEConfig(channels=poses.lower_channels, **half),  # type: ignore[arg-type]
         gpt=GPTConfig(music_dimension=features.dimension, codes=16, width=32, layers=2, heads=2, window=16, styles=2),
         styles=("calm", "lively"),
+        sampling=Sampling(temperature=1.0, candidates=2),
     )
 
 
