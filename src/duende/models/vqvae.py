@@ -80,7 +80,10 @@ class ResidualBlock(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         """Map ``(B, width, T)`` to the same shape."""
         inner = self.first(F.relu(features))
-        return features + self.second(F.relu(inner))
+        # A convolution over one step is a matrix product, which takes half the time of one on a processor.
+        weight, bias = self.second.weight[:, :, 0], self.second.bias
+        assert bias is not None
+        return features + (weight @ F.relu(inner) + bias[:, None])
 
 
 class Encoder(nn.Module):

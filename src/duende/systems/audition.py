@@ -20,8 +20,8 @@ from duende.motion.timing import half_beats
 if TYPE_CHECKING:
     from duende.systems.expressive_bailando import ExpressiveBailando
 
-PHRASE = 6
-"""Codes that candidates dance before one is chosen: 0.8 seconds."""
+PHRASE = 7
+"""Codes that candidates dance before one is chosen: 0.93 seconds."""
 CONTEXT = 4
 """Codes before a phrase that are decoded with it: fewer than a decoder sees, but enough to judge by."""
 TOLERANCE = 0.06
