@@ -194,9 +194,10 @@ class ExpressiveBailando(nn.Module):
 
 
 def finished(motion: Motion, beats: np.ndarray, planted: bool = True) -> Motion:
-    """Land the accents of a decoded dance on ``beats`` (seconds; none leave it as it is), and plant its feet."""
-    motion = land_on_beats(motion, beats)
-    if not planted:
-        return motion
-    contacts = foot_contacts(motion.positions, motion.fps, motion.skeleton, speed=GLIDING)
-    return plant_feet(motion, contacts)
+    """Plant the feet of a decoded dance, and land its accents on ``beats`` (seconds; none leave it as it is).
+
+    Feet first: a change of speed keeps what stands standing, while planting would move accents that have landed.
+    """
+    if planted:
+        motion = plant_feet(motion, foot_contacts(motion.positions, motion.fps, motion.skeleton, speed=GLIDING))
+    return land_on_beats(motion, beats)
