@@ -142,6 +142,43 @@ def test_sliding_stands_are_planted() -> None:
     assert np.abs(body).max() < 0.02
 
 
+def test_feet_that_are_said_to_be_free_are_left_alone() -> None:
+    sliding = step_in_place(0.2)
+    free = plant_feet(sliding, np.zeros((len(sliding), 4), dtype=bool))
+    np.testing.assert_allclose(free.positions, sliding.positions, atol=1e-3)
+
+
+def test_planting_a_foot_makes_no_knee_pop() -> None:
+    """Legs that are nearly straight and far from where their feet stand bend smoothly, or do not reach."""
+    sliding = step_in_place(0.25)
+    raised = replace(sliding, root=sliding.root + [0.0, 0.012, 0.0])
+    knees = [SMPL24.index("left_knee"), SMPL24.index("right_knee")]
+
+    def fastest(motion: Motion) -> float:
+        turns = np.abs((motion.rotations[1:, knees] * motion.rotations[:-1, knees]).sum(axis=-1)).clip(0, 1)
+        return float(np.degrees(2 * np.arccos(turns)).max())
+
+    assert fastest(plant_feet(raised)) < fastest(raised) + 6.0
+
+
+def test_an_arm_that_moves_slowly_overhead_does_not_spin() -> None:
+    """Straight arms swing past straight up, where the short way from rest turns fastest, and bend a little."""
+    frames, fps = 120, 60.0
+    share = np.linspace(-1.0, 1.0, frames)
+    rotations = np.zeros((frames, 24, 4))
+    rotations[..., 3] = 1
+    up = Rotation.from_euler("z", 85, degrees=True)
+    rotations[:, SMPL24.index("left_shoulder")] = (Rotation.from_euler("x", 40 * share[:, None], degrees=True) * up).as_quat()
+    bend = 8 + 6 * np.sin(9 * share)
+    rotations[:, SMPL24.index("left_elbow")] = Rotation.from_euler("y", -bend[:, None], degrees=True).as_quat()
+    motion = Motion(rotations, np.zeros((frames, 3)), fps)
+    fitted = fit_rotations(motion.positions, fps)
+    np.testing.assert_allclose(fitted.positions, motion.positions, atol=1e-3)
+    for name in ("left_shoulder", "left_elbow"):
+        turned_by = np.abs((fitted.rotations[1:] * fitted.rotations[:-1]).sum(axis=-1))[:, SMPL24.index(name)]
+        assert np.degrees(2 * np.arccos(turned_by.clip(0, 1))).max() < 3.0
+
+
 def test_a_body_under_the_floor_is_lifted() -> None:
     sunk = step_in_place(0.0)
     sunk = replace(sunk, root=sunk.root - [0, 0.1, 0])
