@@ -151,7 +151,7 @@ def test_feet_that_are_said_to_be_free_are_left_alone() -> None:
 def test_planting_a_foot_makes_no_knee_pop() -> None:
     """Legs that are nearly straight and far from where their feet stand bend smoothly, or do not reach."""
     sliding = step_in_place(0.25)
-    raised = replace(sliding, root=sliding.root + [0.0, 0.012, 0.0])
+    raised = replace(sliding, root=sliding.root + np.array([0.0, 0.012, 0.0]))
     knees = [SMPL24.index("left_knee"), SMPL24.index("right_knee")]
 
     def fastest(motion: Motion) -> float:
@@ -168,7 +168,9 @@ def test_an_arm_that_moves_slowly_overhead_does_not_spin() -> None:
     rotations = np.zeros((frames, 24, 4))
     rotations[..., 3] = 1
     up = Rotation.from_euler("z", 85, degrees=True)
-    rotations[:, SMPL24.index("left_shoulder")] = (Rotation.from_euler("x", 40 * share[:, None], degrees=True) * up).as_quat()
+    rotations[:, SMPL24.index("left_shoulder")] = (
+        Rotation.from_euler("x", 40 * share[:, None], degrees=True) * up
+    ).as_quat()
     bend = 8 + 6 * np.sin(9 * share)
     rotations[:, SMPL24.index("left_elbow")] = Rotation.from_euler("y", -bend[:, None], degrees=True).as_quat()
     motion = Motion(rotations, np.zeros((frames, 3)), fps)
