@@ -33,6 +33,51 @@ def beat_align_score(dance: np.ndarray, music: np.ndarray) -> float:
 
 
 @dataclass(frozen=True)
+class CorrectedScore:
+    """A beat align score beside what chance gives.
+
+    Attributes:
+        score: the classic score.
+        chance: its mean over circular shifts of the music.
+        excess: ``score - chance``: 0 for a dance without relation to the music.
+        p_value: share of shifts, the music as it is among them, that score as much or more.
+    """
+
+    score: float
+    chance: float
+    excess: float
+    p_value: float
+
+
+def corrected_beat_align(
+    dance: np.ndarray, music: np.ndarray, duration: float, shifts: int = 200, least: float = 0.5
+) -> CorrectedScore:
+    """Score dance beats against music beats (seconds), and against the same music turned round in time.
+
+    A shift moves all beats by one amount and takes those that leave the end in again at the beginning, so that their
+    number and spacing stay. Shifts by whole beats agree with the music again and are part of chance: with steady beats
+    the score is compared with all phases.
+
+    Args:
+        dance: seconds.
+        music: seconds, within ``duration``.
+        duration: seconds of the dance.
+        shifts: how many, evenly from ``least`` to ``duration - least``.
+        least: seconds of the smallest shift either way.
+    """
+    inside = music[(music >= 0) & (music < duration)]
+    score = beat_align_score(dance, inside)
+    if duration <= 2 * least or len(inside) == 0 or len(dance) == 0:
+        return CorrectedScore(score, score, 0.0, 1.0)
+    moved = [
+        beat_align_score(dance, np.sort((inside + shift) % duration))
+        for shift in np.linspace(least, duration - least, shifts)
+    ]
+    chance = float(np.mean(moved))
+    return CorrectedScore(score, chance, score - chance, float((1 + sum(m >= score for m in moved)) / (1 + shifts)))
+
+
+@dataclass(frozen=True)
 class Rhythm:
     """How a dance keeps time.
 
