@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import argparse
 import os
+import pickle
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
+from scipy.spatial.transform import Rotation
 
 from duende.cli.main import main
 from duende.cli.sampling import add_sampling_arguments, chosen_sampling
-from duende.formats.npz import read_npz
+from duende.formats.npz import read_npz, write_npz
 from duende.models.sampling import Sampling
+from duende.motion import Motion
 
 
 @pytest.fixture(scope="module")
@@ -127,3 +130,17 @@ def test_what_the_options_do_not_say_the_model_says() -> None:
     assert chosen_sampling(parser.parse_args([]), usual) == usual
     said = chosen_sampling(parser.parse_args(["--top-k", "0", "--candidates", "1"]), usual)
     assert said == Sampling(temperature=0.7, top_k=None, guidance=1.5, candidates=1)
+
+
+def test_dances_with_a_tempo_in_their_names_are_put_to_the_test(
+    tmp_path: Path, wavy_motion: Motion, capsys: pytest.CaptureFixture[str]
+) -> None:
+    poses = Rotation.from_quat(wavy_motion.rotations.reshape(-1, 4)).as_rotvec().reshape(len(wavy_motion), 72)
+    takes = {"smpl_poses": poses, "smpl_trans": wavy_motion.root, "smpl_scaling": np.ones(1)}
+    with (tmp_path / "gBR_sBM_cAll_d04_mBR0_ch02.pkl").open("wb") as file:
+        pickle.dump(takes, file)
+    write_npz(wavy_motion, tmp_path / "free.npz")
+    assert run("tempo", tmp_path) == 0
+    printed = capsys.readouterr().out
+    assert "mBR0" in printed and "of 1 stand out" in printed and "of 12 trials" in printed
+    assert "folder" in fails(capsys, "tempo", tmp_path / "nowhere")

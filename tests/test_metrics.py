@@ -21,6 +21,7 @@ from duende.evaluation.distributions import (
 from duende.evaluation.geometric import geometric_features
 from duende.evaluation.kinetic import Form, kinetic_features
 from duende.evaluation.rhythm import beat_align_score, corrected_beat_align
+from duende.evaluation.tempo import evidence, resultant, tempo_evidence
 from duende.motion import SMPL24, Motion
 
 
@@ -258,3 +259,36 @@ def test_a_dance_on_the_beat_exceeds_chance_and_a_shifted_one_does_not() -> None
 def test_without_beats_nothing_exceeds_chance() -> None:
     nothing = corrected_beat_align(np.zeros(0), np.arange(4.0), 4.0)
     assert (nothing.excess, nothing.p_value) == (0.0, 1.0)
+
+
+def stopping_dance(times: np.ndarray, seconds: float = 12.0) -> Motion:
+    """A body that sways from side to side and stops at each of ``times``."""
+    at = np.arange(0, seconds, 1 / 60)
+    turns = np.interp(at, times, np.arange(len(times)))
+    sway = 0.3 * np.cos(np.pi * turns)
+    rotations = np.zeros((len(at), 24, 4))
+    rotations[..., 3] = 1
+    return Motion(rotations, np.stack([sway, np.zeros(len(at)), np.zeros(len(at))], axis=1))
+
+
+def test_a_dance_that_keeps_a_tempo_stands_out_at_it_and_at_no_other() -> None:
+    dance = stopping_dance(np.arange(0.2, 13.0, 60 / 104))
+    found = tempo_evidence(dance, 104.0)
+    assert found.minima[1] > 0.9 and found.p_value < 0.01
+    assert tempo_evidence(dance, 90.0).p_value > 0.05
+
+
+def test_a_dance_without_a_tempo_stands_out_as_often_as_chance() -> None:
+    rng = np.random.default_rng(6)
+    values = []
+    for _ in range(12):
+        dance = stopping_dance(np.cumsum(rng.uniform(0.3, 1.0, size=40)))
+        values += [tempo_evidence(dance, tempo).p_value for tempo in (83.0, 97.0, 111.0, 125.0)]
+    assert np.mean(np.array(values) < 0.1) < 0.25
+
+
+def test_the_resultant_is_one_for_a_steady_beat_and_counts_for_nothing_without_events() -> None:
+    assert resultant(np.arange(10) * 0.5, 120.0) == pytest.approx(1.0)
+    assert resultant(np.arange(10) * 0.5, 60.0) == pytest.approx(0.0, abs=1e-9)
+    assert resultant(np.zeros(0), 100.0) == 0.0
+    assert evidence([np.zeros(0), np.arange(4) * 0.5], 120.0) == pytest.approx(4.0)
