@@ -21,6 +21,7 @@ from duende.evaluation.distributions import (
 from duende.evaluation.geometric import geometric_features
 from duende.evaluation.kinetic import Form, kinetic_features
 from duende.evaluation.rhythm import beat_align_score, corrected_beat_align
+from duende.evaluation.sanity import PIECE, Piece, markdown, verdicts
 from duende.evaluation.tempo import evidence, resultant, tempo_evidence
 from duende.motion import SMPL24, Motion
 
@@ -292,3 +293,25 @@ def test_the_resultant_is_one_for_a_steady_beat_and_counts_for_nothing_without_e
     assert resultant(np.arange(10) * 0.5, 60.0) == pytest.approx(0.0, abs=1e-9)
     assert resultant(np.zeros(0), 100.0) == 0.0
     assert evidence([np.zeros(0), np.arange(4) * 0.5], 120.0) == pytest.approx(4.0)
+
+
+def test_metrics_say_of_known_dances_what_they_should() -> None:
+    rng = np.random.default_rng(7)
+
+    def pieces(count: int) -> list[Piece]:
+        made = []
+        for _ in range(count):
+            beats = np.arange(rng.uniform(0.1, 0.5), PIECE, 60 / rng.uniform(90, 130))
+            sway = stopping_dance(beats, PIECE)
+            made.append(Piece(sway.positions * rng.uniform(0.8, 1.2), 60.0, beats))
+        return made
+
+    found, floors = verdicts(pieces(30), pieces(12))
+    by_kind = {verdict.kind: verdict for verdict in found}
+    real, late, still = by_kind["real"], by_kind["real, out of time"], by_kind["still"]
+    assert real.beat_excess > 0.3 > 0.15 > abs(late.beat_excess)
+    assert real.fid_kinetic == late.fid_kinetic
+    assert still.frozen == 1.0 and still.foot_contact == 0.0
+    assert by_kind["real, trembling"].jerk > 10 * real.jerk
+    assert set(floors) == {"kinetic", "kinetic_corrected", "geometric"}
+    assert markdown(found, floors).count("\n") == 2 + 13

@@ -145,7 +145,7 @@ def _row(kind: str, dances: Sequence[tuple[Motion, np.ndarray]], fps: float) -> 
         speed=measured(mean_speed),
         frozen=measured(frozen_share),
         jerk=measured(mean_jerk),
-        skate=float(np.mean([skate_ratio(motion) for motion, _ in dances])),
+        skate=measured(skate_ratio),
         penetration=float(np.mean([floor_penetration(motion) for motion, _ in dances])),
         spectrum=np.mean([speed_spectrum(motion.positions, fps) for motion, _ in dances], axis=0).tolist(),
     )

@@ -45,16 +45,15 @@ def foot_contacts(
     return np.asarray(binary_opening(binary_closing(padded, window), window)[length:-length])
 
 
-def skate_ratio(motion: Motion) -> float:
+def skate_ratio(positions: np.ndarray, fps: float, skeleton: Skeleton = SMPL24) -> float:
     """Share of frames in which a foot whose toes or ankle are within 2.5 cm of their rest height moves over 0.15 m/s.
 
     Speed is horizontal. Per foot the slower of its two low joints counts, so that rolling over the toes is no skating.
     """
-    skeleton = motion.skeleton
-    feet = motion.positions[:, list(skeleton.feet)]
+    feet = positions[:, list(skeleton.feet)]
     rest = skeleton.rest_positions[list(skeleton.feet), 1] + skeleton.rest_height
     low = feet[..., 1] < rest + 0.025
-    planar = _speed(feet * [1.0, 0.0, 1.0], motion.fps)
+    planar = _speed(feet * [1.0, 0.0, 1.0], fps)
     slowest = np.where(low, planar, np.inf).reshape(len(feet), 2, 2).min(axis=2)
     skating = np.isfinite(slowest) & (slowest > SKATING_SPEED)
     return float(skating.any(axis=1).mean())

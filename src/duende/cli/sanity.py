@@ -1,0 +1,29 @@
+"""What each metric says of real, still, trembling and out-of-time dances of a data set."""
+
+from __future__ import annotations
+
+import argparse
+
+from duende.datasets.store import StarterSet
+from duende.errors import DuendeError
+from duende.evaluation.sanity import PIECE, markdown, pieces_of, verdicts
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of ``duende sanity``."""
+    parser.add_argument("--data", required=True, help="folder of a data set made by duende data")
+    parser.add_argument("--seed", type=int, default=0, help="of noise, held poses and shifts")
+
+
+def run(options: argparse.Namespace) -> None:
+    """Print the table: held-out dances against the training split as the reference pool."""
+    data = StarterSet.open(options.data)
+    reference, pieces = pieces_of(data.clips("train")), pieces_of(data.clips("test"))
+    if min(len(reference), len(pieces)) < 4:
+        raise DuendeError(
+            f"{options.data} holds {len(reference)} training and {len(pieces)} held-out pieces of {PIECE:g} seconds, "
+            "4 of each are needed; build a larger set with: duende data starter"
+        )
+    found, floors = verdicts(reference, pieces, options.seed)
+    print(f"{len(pieces)} held-out pieces of {PIECE:g} s against {len(reference)} of the training split\n")
+    print(markdown(found, floors))

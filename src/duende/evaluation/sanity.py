@@ -1,0 +1,171 @@
+"""What each metric says of dances whose worth is known: real, still, trembling, and out of time.
+
+A metric that ranks a still or an out-of-time dance with the real one does not measure what its name says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+
+import numpy as np
+
+from duende.datasets.store import Clip
+from duende.evaluation.contact import physical_foot_contact, physical_foot_contact_si
+from duende.evaluation.distributions import Normalisation, diversity, frechet_distance, half_floor, kernel_distance
+from duende.evaluation.geometric import geometric_features
+from duende.evaluation.kinetic import Form, kinetic_features
+from duende.evaluation.movement import frozen_share, mean_jerk, mean_speed
+from duende.evaluation.rhythm import corrected_beat_align, dance_beats
+from duende.motion.contacts import skate_ratio
+
+PIECE = 6.0
+"""Seconds: dances are cut into pieces of one length, so that length does not tell them apart."""
+TREMBLING = 0.01
+"""Metres (a deviation) of the noise laid on every joint."""
+
+
+@dataclass(frozen=True, eq=False)
+class Piece:
+    """A piece of a dance, joints ``(T, 24, 3)``, with the beats of its music in seconds, both from time 0."""
+
+    positions: np.ndarray
+    fps: float
+    beats: np.ndarray
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the metrics say of one kind of dance; see docs/metrics.md for each."""
+
+    kind: str
+    pieces: int
+    fid_kinetic: float
+    fid_kinetic_corrected: float
+    fid_geometric: float
+    kernel_kinetic_corrected: float
+    diversity_kinetic: float
+    beat_align: float
+    beat_excess: float
+    foot_contact: float
+    foot_contact_si: float
+    speed: float
+    frozen: float
+    jerk: float
+    skate: float
+
+
+def pieces_of(clips: Sequence[Clip]) -> list[Piece]:
+    """Cut the dances of ``clips`` (those that keep their motion) into pieces of :data:`PIECE` seconds."""
+    pieces = []
+    for clip in clips:
+        if clip.motion is None:
+            continue
+        length = round(PIECE * clip.motion.fps)
+        for start in range(0, len(clip.motion) - length + 1, length):
+            beats = np.asarray(clip.beats) - start / clip.motion.fps
+            positions = clip.motion.positions[start : start + length]
+            pieces.append(Piece(positions, clip.motion.fps, beats[(beats >= 0) & (beats < PIECE)]))
+    return pieces
+
+
+def real(piece: Piece, rng: np.random.Generator) -> Piece:
+    """The dance as it is."""
+    return piece
+
+
+def out_of_time(piece: Piece, rng: np.random.Generator) -> Piece:
+    """The dance as it is, the music turned round in time by a random amount."""
+    shift = rng.uniform(PIECE / 6, PIECE - PIECE / 6)
+    return replace(piece, beats=np.sort((piece.beats + shift) % PIECE))
+
+
+def trembling(piece: Piece, rng: np.random.Generator) -> Piece:
+    """The dance with white noise on every joint."""
+    return replace(piece, positions=piece.positions + rng.normal(scale=TREMBLING, size=piece.positions.shape))
+
+
+def still(piece: Piece, rng: np.random.Generator) -> Piece:
+    """One pose of the dance, held."""
+    count = len(piece.positions)
+    return replace(piece, positions=np.repeat(piece.positions[rng.integers(count)][None], count, axis=0))
+
+
+def noise(piece: Piece, rng: np.random.Generator) -> Piece:
+    """A held pose with the same noise: no dance at all."""
+    return trembling(still(piece, rng), rng)
+
+
+KINDS: dict[str, Callable[[Piece, np.random.Generator], Piece]] = {
+    "real": real,
+    "real, out of time": out_of_time,
+    "real, trembling": trembling,
+    "still": still,
+    "noise on a held pose": noise,
+}
+
+
+def verdicts(
+    reference: Sequence[Piece], pieces: Sequence[Piece], seed: int = 0
+) -> tuple[list[Verdict], dict[str, float]]:
+    """Judge each kind of dance made of ``pieces`` against the pool ``reference``.
+
+    Returns:
+        A verdict for each kind, and for each feature set the Fréchet distance of one half of the pool from the other.
+    """
+    sets: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+        "kinetic": _kinetic("classic"),
+        "kinetic_corrected": _kinetic("corrected"),
+        "geometric": geometric_features,
+    }
+    pools = {name: np.stack([features(piece.positions) for piece in reference]) for name, features in sets.items()}
+    normal = {name: Normalisation.of(pool) for name, pool in pools.items()}
+    pools = {name: normal[name](pool) for name, pool in pools.items()}
+    found = []
+    for kind, change in KINDS.items():
+        rng = np.random.default_rng(seed)
+        changed = [change(piece, rng) for piece in pieces]
+        made = {name: normal[name](np.stack([f(piece.positions) for piece in changed])) for name, f in sets.items()}
+        found.append(_verdict(kind, changed, made, pools))
+    return found, {name: half_floor(pool, seed) for name, pool in pools.items()}
+
+
+def _kinetic(form: Form) -> Callable[[np.ndarray], np.ndarray]:
+    return lambda positions: kinetic_features(positions, form=form)
+
+
+def _verdict(kind: str, pieces: Sequence[Piece], made: dict[str, np.ndarray], pools: dict[str, np.ndarray]) -> Verdict:
+    scores = [corrected_beat_align(dance_beats(piece.positions, piece.fps), piece.beats, PIECE) for piece in pieces]
+    fps = pieces[0].fps
+
+    def mean(measure: Callable[[np.ndarray], float]) -> float:
+        return float(np.mean([measure(piece.positions) for piece in pieces]))
+
+    return Verdict(
+        kind=kind,
+        pieces=len(pieces),
+        fid_kinetic=frechet_distance(pools["kinetic"], made["kinetic"]),
+        fid_kinetic_corrected=frechet_distance(pools["kinetic_corrected"], made["kinetic_corrected"]),
+        fid_geometric=frechet_distance(pools["geometric"], made["geometric"]),
+        kernel_kinetic_corrected=kernel_distance(pools["kinetic_corrected"], made["kinetic_corrected"]),
+        diversity_kinetic=diversity(made["kinetic"]),
+        beat_align=float(np.mean([score.score for score in scores])),
+        beat_excess=float(np.mean([score.excess for score in scores])),
+        foot_contact=mean(physical_foot_contact),
+        foot_contact_si=mean(lambda dance: physical_foot_contact_si(dance, fps)),
+        speed=mean(lambda dance: mean_speed(dance, fps)),
+        frozen=mean(lambda dance: frozen_share(dance, fps)),
+        jerk=mean(lambda dance: mean_jerk(dance, fps)),
+        skate=mean(lambda dance: skate_ratio(dance, fps)),
+    )
+
+
+def markdown(found: Sequence[Verdict], floors: dict[str, float]) -> str:
+    """Write the verdicts as a table with a row for each metric."""
+    lines = ["| | " + " | ".join(verdict.kind for verdict in found) + " | half of the pool against half |"]
+    lines.append("|---|" + "---|" * (len(found) + 1))
+    for name in [name for name in asdict(found[0]) if name not in ("kind", "pieces")]:
+        floor = floors.get(name.removeprefix("fid_"))
+        cells = " | ".join(f"{asdict(verdict)[name]:.3g}" for verdict in found)
+        lines.append(f"| {name.replace('_', ' ')} | {cells} | {'' if floor is None else f'{floor:.3g}'} |")
+    return "\n".join(lines) + "\n"
