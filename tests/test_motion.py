@@ -181,6 +181,25 @@ def test_an_arm_that_moves_slowly_overhead_does_not_spin() -> None:
         assert np.degrees(2 * np.arccos(turned_by.clip(0, 1))).max() < 3.0
 
 
+@pytest.mark.parametrize("backwards", [8, 16, 24])
+def test_a_knee_stretched_too_far_does_not_turn_the_foot_over(backwards: int) -> None:
+    """Decoders overstretch knees: the leg must not be read as one that is turned about and bent."""
+    frames = 60
+    rotations = np.zeros((frames, 24, 4))
+    rotations[..., 3] = 1
+    bend = np.concatenate([np.linspace(40, -backwards, 30), np.full(30, -backwards)])
+    rotations[:, SMPL24.index("left_knee")] = Rotation.from_euler("x", bend[:, None], degrees=True).as_quat()
+    motion = Motion(rotations, np.zeros((frames, 3)))
+    fitted = fit_rotations(motion.positions, 60.0)
+    np.testing.assert_allclose(fitted.positions, motion.positions, atol=1e-3)
+    chain = [
+        Rotation.from_quat(fitted.rotations[:, SMPL24.index(n)])
+        for n in ("pelvis", "left_hip", "left_knee", "left_ankle")
+    ]
+    sole_up = (chain[0] * chain[1] * chain[2] * chain[3]).apply([0.0, 1.0, 0.0])[:, 1]
+    assert sole_up.min() > 0.6
+
+
 def test_a_body_under_the_floor_is_lifted() -> None:
     sunk = step_in_place(0.0)
     sunk = replace(sunk, root=sunk.root - [0, 0.1, 0])

@@ -28,7 +28,7 @@ from duende.motion.accents import accents
 from duende.motion.feet import plant_feet
 from duende.motion.representation import PoseRepresentation
 
-REVISION = 5
+REVISION = 6
 """Raised whenever the same files would give other clips; finished clips of another revision are built again."""
 STRETCH = (0.85, 1.15)
 SHORTEST = 4.5

@@ -26,20 +26,31 @@ TWIST_SMOOTHING = 0.05
 """Seconds over which a twist that the bend tells is smoothed."""
 REST_TRUST = 0.003
 """Weight of "no twist against the parent" beside a bend's weight of 1: it decides after about a second without one."""
+OVERSTRETCHED = np.radians(28.0)
+"""Below this bend a knee that seems to bend backwards is taken for a straight one, stretched too far."""
+CLEAR_SIDE = 0.3
+"""Cosine between knee and foot, seen along the leg, above which it is clear that the knee bends forwards."""
 HINGE_TRUST = 0.5
 """The same for the second bone of a limb, which hardly twists: it counts less only where the limb is folded up."""
 
 
 @dataclass(frozen=True)
 class Limb:
-    """An arm or leg: joints from the root of the limb to its end, and the axis about which its middle bends at rest."""
+    """An arm or leg.
+
+    Attributes:
+        names: joints, from the parent of the limb to its end.
+        bend_axis: about which its middle bends at rest.
+        tip_in_front: whether the middle bends to the side to which the end points: a leg's does.
+    """
 
     names: tuple[str, str, str, str, str]
     bend_axis: tuple[float, float, float]
+    tip_in_front: bool
 
 
 LIMBS = tuple(
-    Limb(tuple(f"{side}_{part}" for part in parts), axis)  # type: ignore[arg-type]
+    Limb(tuple(f"{side}_{part}" for part in parts), axis, parts[-1] == "foot")  # type: ignore[arg-type]
     for parts, axes in (
         (("pelvis", "hip", "knee", "ankle", "foot"), {"left": (1.0, 0.0, 0.0), "right": (1.0, 0.0, 0.0)}),
         (("collar", "shoulder", "elbow", "wrist", "hand"), {"left": (0.0, -1.0, 0.0), "right": (0.0, 1.0, 0.0)}),
@@ -120,7 +131,20 @@ class _Fit:
         shin = reach / np.maximum(np.linalg.norm(reach, axis=1, keepdims=True), 1e-9)
         thigh = (knee - self.placed[:, first]) / lengths[0]
         follow = swing(self.world[parent].apply(skeleton.offsets[middle]), thigh) * self.world[parent]
-        self.world[first] = self._twisted(follow, self.world[parent], thigh, shin, limb)
+        normal = np.cross(thigh, shin)
+        # The sine: a fully folded limb tells as little as a straight one.
+        sine = np.linalg.norm(normal, axis=1)
+        sure = _smoothstep((sine - np.sin(STRAIGHT)) / (np.sin(BENT) - np.sin(STRAIGHT)))
+        if limb.tip_in_front:
+            side = _side_of_bend(thigh, shin, self.wanted[:, tip] - self.wanted[:, end])
+            bend = np.arctan2(sine, (thigh * shin).sum(axis=1))
+            # A knee that bends a little backwards is stretched too far, not turned about; one that bends a lot is bent.
+            little = bend < OVERSTRETCHED
+            normal = normal * np.where(little & (side < 0), -1.0, 1.0)[:, None]
+            clear = np.where(little, _smoothstep(np.abs(side) / CLEAR_SIDE), 1.0)
+            sure = sure * np.where(~little & (side < 0), _smoothstep((bend - OVERSTRETCHED) / STRAIGHT), clear)
+        measured = _angle_about(thigh, follow.apply(np.array(limb.bend_axis)), normal)
+        self.world[first] = self._steadied(follow, self.world[parent], thigh, measured, sure, REST_TRUST)
         self._place(middle, first)
         follow = swing(self.world[first].apply(skeleton.offsets[end]), shin) * self.world[first]
         unknown = np.zeros(len(shin))
@@ -129,15 +153,6 @@ class _Fit:
         self.world[end] = self._swung(self.world[middle], end, tip)
         self._place(tip, end)
         self.world[tip] = self.world[end]
-
-    def _twisted(self, follow: Rotation, parent: Rotation, thigh: np.ndarray, shin: np.ndarray, limb: Limb) -> Rotation:
-        """Turn ``follow`` about the bone so that its bend axis is the normal of the plane of the two bones."""
-        axis, normal = np.array(limb.bend_axis), np.cross(thigh, shin)
-        measured = _angle_about(thigh, follow.apply(axis), normal)
-        # The sine: a fully folded limb tells as little as a straight one.
-        sine = np.linalg.norm(normal, axis=1)
-        sure = _smoothstep((sine - np.sin(STRAIGHT)) / (np.sin(BENT) - np.sin(STRAIGHT)))
-        return self._steadied(follow, parent, thigh, measured, sure, REST_TRUST)
 
     def _steadied(
         self,
@@ -209,6 +224,16 @@ def swing(source: np.ndarray, target: np.ndarray) -> Rotation:
     opposite = np.linalg.norm(quaternion, axis=1) < 1e-6
     quaternion[opposite] = [1.0, 0.0, 0.0, 0.0]
     return Rotation.from_quat(quaternion)
+
+
+def _side_of_bend(thigh: np.ndarray, shin: np.ndarray, foot: np.ndarray) -> np.ndarray:
+    """How far, -1 to 1, the knee lies on the side of the leg to which the ``foot`` points; all ``(T, 3)``."""
+    line = thigh + shin
+    line = line / np.maximum(np.linalg.norm(line, axis=1, keepdims=True), 1e-9)
+    knee = thigh - (thigh * line).sum(axis=1, keepdims=True) * line
+    front = foot - (foot * line).sum(axis=1, keepdims=True) * line
+    scale = np.linalg.norm(knee, axis=1) * np.linalg.norm(front, axis=1)
+    return np.asarray((knee * front).sum(axis=1) / np.maximum(scale, 1e-9))
 
 
 def _angle_about(axis: np.ndarray, source: np.ndarray, target: np.ndarray) -> np.ndarray:
