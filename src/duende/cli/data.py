@@ -17,7 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--mocap", nargs="+", required=True, help="folders of bvh, npz or AIST++ pkl files")
     parser.add_argument("-o", "--out", default="cache/starter", help="folder for the data set")
     parser.add_argument("--soundfont", help="General MIDI sound font (.sf2); default: the system's")
-    parser.add_argument("--variants", type=int, default=3, help="pieces of music for each take")
+    parser.add_argument("--variants", type=int, default=6, help="pieces of music for each take")
     parser.add_argument("--seed", type=int, default=0, help="decides music, tempo and mirroring")
     parser.add_argument("--workers", type=int, default=2, help="processes")
 

@@ -69,7 +69,7 @@ def build_starter(
     folders: Sequence[Path],
     out: Path,
     soundfont: Path | None = None,
-    variants: int = 3,
+    variants: int = 6,
     seed: int = 0,
     workers: int = 2,
     progress: Callable[[int, int], None] | None = None,
