@@ -6,8 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from scipy.spatial.transform import Rotation
 
+from duende.models.gpt import CrossConditionalGPT, GPTConfig
 from duende.motion import SMPL24, Motion
 
 
@@ -30,3 +32,13 @@ def wavy_motion() -> Motion:
     rotations = Rotation.from_rotvec(turns.reshape(-1, 3)).as_quat().reshape(240, 24, 4)
     root = np.stack([0.3 * np.sin(seconds), 0.95 + 0.03 * np.sin(6 * seconds), 0.2 * np.cos(seconds)], axis=1)
     return Motion(rotations, root, 60.0, SMPL24)
+
+
+def network(**changes: object) -> CrossConditionalGPT:
+    """A tiny GPT with large weights, the same at each call."""
+    torch.manual_seed(1)
+    shape = {"music_dimension": 5, "codes": 7, "width": 16, "layers": 2, "heads": 2, "window": 6, **changes}
+    gpt = CrossConditionalGPT(GPTConfig(**shape)).eval()  # type: ignore[arg-type]
+    for parameter in gpt.parameters():
+        torch.nn.init.normal_(parameter, std=0.3)
+    return gpt

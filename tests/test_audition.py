@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from conftest import network
 
 from duende.audio.feature_sets import feature_set
 from duende.audio.music import Beats, MusicFeatures
 from duende.errors import DuendeError
 from duende.models.generation import Audition, CachedScorer, generate
-from duende.models.gpt import CrossConditionalGPT, GPTConfig
 from duende.models.sampling import Sampling
 from duende.systems.audition import phrase_mark
 from duende.systems.debug import debug_system
@@ -18,15 +18,6 @@ from duende.systems.debug import debug_system
 FPS = 60.0
 BEATS = np.arange(0.5, 8.0, 0.5)
 PULSE = np.arange(0.5, 8.0, 0.25)
-
-
-def network(**changes: object) -> CrossConditionalGPT:
-    torch.manual_seed(1)
-    shape = {"music_dimension": 5, "codes": 7, "width": 16, "layers": 2, "heads": 2, "window": 6, **changes}
-    gpt = CrossConditionalGPT(GPTConfig(**shape)).eval()  # type: ignore[arg-type]
-    for parameter in gpt.parameters():
-        torch.nn.init.normal_(parameter, std=0.3)
-    return gpt
 
 
 def stepping(lag: float, size: float = 0.2) -> np.ndarray:

@@ -4,20 +4,11 @@ from __future__ import annotations
 
 import pytest
 import torch
+from conftest import network
 
 from duende.errors import DuendeError
 from duende.models.generation import generate
-from duende.models.gpt import CrossConditionalGPT, GPTConfig
 from duende.models.sampling import Sampling, guided
-
-
-def network(**changes: object) -> CrossConditionalGPT:
-    torch.manual_seed(1)
-    shape = {"music_dimension": 5, "codes": 7, "width": 16, "layers": 2, "heads": 2, "window": 6, **changes}
-    gpt = CrossConditionalGPT(GPTConfig(**shape)).eval()  # type: ignore[arg-type]
-    for parameter in gpt.parameters():
-        torch.nn.init.normal_(parameter, std=0.3)
-    return gpt
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,6 @@ from duende.motion import SMPL24
 
 SMOOTHING = 0.025
 """Seconds (a deviation) over which movement is smoothed before it is differentiated, whatever the frame rate."""
-FEET = tuple(SMPL24.index(f"{side}_{part}") for side in ("left", "right") for part in ("ankle", "foot"))
 
 
 def physical_foot_contact(positions: np.ndarray) -> float:
@@ -26,7 +25,7 @@ def physical_foot_contact(positions: np.ndarray) -> float:
     acceleration = np.diff(centred[:, 0], n=2, axis=0)
     acceleration[:, 1] = np.maximum(acceleration[:, 1], 0.0)
     size = np.linalg.norm(acceleration, axis=1)
-    steps = np.linalg.norm(np.diff(centred[1:][:, FEET][..., [0, 2]], axis=0), axis=-1)
+    steps = np.linalg.norm(np.diff(centred[1:][:, SMPL24.feet][..., [0, 2]], axis=0), axis=-1)
     return float((_slower(steps) * size / max(float(size.max()), 1e-12)).mean() * 10_000)
 
 
@@ -41,7 +40,7 @@ def physical_foot_contact_si(positions: np.ndarray, fps: float) -> float:
     velocity = np.gradient(smooth, 1 / fps, axis=0)
     acceleration = np.gradient(velocity[:, 0], 1 / fps, axis=0)
     acceleration[:, 1] = np.maximum(acceleration[:, 1], 0.0)
-    speed = np.linalg.norm(velocity[:, FEET][..., [0, 2]], axis=-1)
+    speed = np.linalg.norm(velocity[:, SMPL24.feet][..., [0, 2]], axis=-1)
     return float((_slower(speed) * np.linalg.norm(acceleration, axis=1)).mean())
 
 

@@ -38,10 +38,10 @@ def kinetic_features(positions: np.ndarray, fps: float = 60.0, form: Form = "cla
     """
     centred = centred_dance(positions)
     frame_time = 1 / 60 if form == "classic" else 1 / fps
-    velocity = _averaged(np.diff(centred, axis=0), len(centred) - 1, 1) / frame_time
+    velocity = _averaged(np.diff(centred, axis=0), len(centred) - 1) / frame_time
     before, now, after = centred[:-2], centred[1:-1], centred[2:]
     arriving = now - before / frame_time if form == "classic" else (now - before) / frame_time
-    acceleration = _averaged(((after - now) / frame_time - arriving) / frame_time, len(centred) - 1, 1)
+    acceleration = _averaged(((after - now) / frame_time - arriving) / frame_time, len(centred) - 1)
     horizontal = (velocity[..., [0, 2]] ** 2).sum(axis=-1).mean(axis=0)
     vertical = (velocity[..., 1] ** 2).mean(axis=0)
     expenditure = np.linalg.norm(acceleration, axis=-1).mean(axis=0)
@@ -65,14 +65,14 @@ def centred_dance(positions: np.ndarray) -> np.ndarray:
     return positions - positions[:1, :1]
 
 
-def _averaged(steps: np.ndarray, count: int, first: int) -> np.ndarray:
+def _averaged(steps: np.ndarray, count: int) -> np.ndarray:
     """Mean of ``steps`` within :data:`REACH` of each of the frames 1 to ``count``, as far as there are any.
 
-    ``steps[k]`` belongs to frame ``k + first``.
+    ``steps[k]`` belongs to frame ``k + 1``.
     """
     total = np.concatenate([np.zeros((1, *steps.shape[1:])), np.cumsum(steps, axis=0)])
     frames = np.arange(1, count + 1)
-    low = np.clip(frames - REACH - first, 0, len(steps))
-    high = np.clip(frames + REACH + 1 - first, 0, len(steps))
+    low = np.clip(frames - REACH - 1, 0, len(steps))
+    high = np.clip(frames + REACH, 0, len(steps))
     width = np.maximum(high - low, 1).reshape(-1, *[1] * (steps.ndim - 1))
     return np.asarray((total[high] - total[low]) / width)

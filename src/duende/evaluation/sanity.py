@@ -16,7 +16,8 @@ from duende.evaluation.distributions import Normalisation, diversity, frechet_di
 from duende.evaluation.geometric import geometric_features
 from duende.evaluation.kinetic import Form, kinetic_features
 from duende.evaluation.movement import frozen_share, mean_jerk, mean_speed
-from duende.evaluation.rhythm import corrected_beat_align, dance_beats
+from duende.evaluation.rhythm import corrected_beat_align
+from duende.motion.accents import speed_minima
 from duende.motion.contacts import skate_ratio
 
 PIECE = 6.0
@@ -135,7 +136,7 @@ def _kinetic(form: Form) -> Callable[[np.ndarray], np.ndarray]:
 
 
 def _verdict(kind: str, pieces: Sequence[Piece], made: dict[str, np.ndarray], pools: dict[str, np.ndarray]) -> Verdict:
-    scores = [corrected_beat_align(dance_beats(piece.positions, piece.fps), piece.beats, PIECE) for piece in pieces]
+    scores = [corrected_beat_align(speed_minima(piece.positions, piece.fps), piece.beats, PIECE) for piece in pieces]
     fps = pieces[0].fps
 
     def mean(measure: Callable[[np.ndarray], float]) -> float:

@@ -51,10 +51,22 @@ def mean_speed(positions: np.ndarray, fps: float) -> np.ndarray:
     return np.asarray(np.linalg.norm(np.diff(positions, axis=0), axis=-1).mean(axis=1) * fps)
 
 
+def smooth_speed(positions: np.ndarray, fps: float) -> np.ndarray:
+    """Mean joint speed ``(T - 1,)`` in m/s, smoothed over :data:`SMOOTHING`."""
+    return np.asarray(gaussian_filter1d(mean_speed(positions, fps), SMOOTHING * fps))
+
+
+def nearness(events: np.ndarray, places: np.ndarray, tolerance: float) -> float:
+    """Mean, 0 to 1, over ``events`` of exp(-d² / 2 tolerance²), d to the nearest of ``places``; 0 without either."""
+    if len(events) == 0 or len(places) == 0:
+        return 0.0
+    nearest = np.abs(events[:, None] - places[None, :]).min(axis=1)
+    return float(np.exp(-(nearest**2) / (2 * tolerance**2)).mean())
+
+
 def speed_minima(positions: np.ndarray, fps: float) -> np.ndarray:
     """Times (seconds) at which the smoothed mean joint speed is least: the field's dance beats."""
-    smooth = gaussian_filter1d(mean_speed(positions, fps), SMOOTHING * fps)
-    return np.asarray(argrelextrema(smooth, np.less)[0] / fps)
+    return np.asarray(argrelextrema(smooth_speed(positions, fps), np.less)[0] / fps)
 
 
 def foot_strikes(positions: np.ndarray, fps: float, skeleton: Skeleton = SMPL24) -> np.ndarray:
@@ -78,7 +90,7 @@ def accents(motion: Motion) -> Accents:
     positions = motion.positions
     if len(positions) < 3:
         return Accents(np.zeros(0), np.zeros(0))
-    smooth = gaussian_filter1d(mean_speed(positions, motion.fps), SMOOTHING * motion.fps)
+    smooth = smooth_speed(positions, motion.fps)
     minima = argrelextrema(smooth, np.less)[0]
     around = max(1, round(AROUND * motion.fps))
     times = minima / motion.fps

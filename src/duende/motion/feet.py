@@ -15,7 +15,7 @@ from scipy.sparse import diags_array
 from scipy.sparse.linalg import spsolve
 
 from duende.motion.contacts import foot_contacts
-from duende.motion.inverse_kinematics import fit_rotations, two_bones
+from duende.motion.inverse_kinematics import fit_rotations, two_bones, unit
 from duende.motion.motion import Motion
 
 BLEND = 0.1
@@ -87,8 +87,7 @@ def _locked(motion: Motion, contacts: np.ndarray) -> Motion:
         upper, lower = (float(np.linalg.norm(skeleton.offsets[joint])) for joint in (knee, ankle))
         target = _in_reach(positions[:, hip], positions[:, ankle], positions[:, ankle] + shift, upper + lower)
         bent = two_bones(positions[:, hip], positions[:, knee] + shift / 2, target, upper, lower)
-        reach = target - bent
-        end = bent + reach / np.maximum(np.linalg.norm(reach, axis=1, keepdims=True), 1e-9) * lower
+        end = bent + unit(target - bent) * lower
         positions[:, foot] += end - positions[:, ankle]
         positions[:, knee], positions[:, ankle] = bent, end
     return fit_rotations(positions, motion.fps, skeleton)

@@ -128,7 +128,7 @@ class _Fit:
         lengths = [float(np.linalg.norm(skeleton.offsets[joint])) for joint in (middle, end)]
         knee = two_bones(self.placed[:, first], self.wanted[:, middle], self.wanted[:, end], *lengths)
         reach = self.wanted[:, end] - knee
-        shin = reach / np.maximum(np.linalg.norm(reach, axis=1, keepdims=True), 1e-9)
+        shin = unit(reach)
         thigh = (knee - self.placed[:, first]) / lengths[0]
         follow = swing(self.world[parent].apply(skeleton.offsets[middle]), thigh) * self.world[parent]
         normal = np.cross(thigh, shin)
@@ -216,10 +216,14 @@ def two_bones(first: np.ndarray, middle: np.ndarray, end: np.ndarray, upper: flo
     return first + along * line + aside * pole
 
 
+def unit(vectors: np.ndarray) -> np.ndarray:
+    """Bring vectors ``(T, 3)`` to length 1, those of no length left at 0."""
+    return np.asarray(vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9))
+
+
 def swing(source: np.ndarray, target: np.ndarray) -> Rotation:
     """Shortest rotation that turns each of ``source`` ``(T, 3)`` to the direction of ``target`` ``(T, 3)``."""
-    source = source / np.maximum(np.linalg.norm(source, axis=1, keepdims=True), 1e-9)
-    target = target / np.maximum(np.linalg.norm(target, axis=1, keepdims=True), 1e-9)
+    source, target = unit(source), unit(target)
     quaternion = np.concatenate([np.cross(source, target), 1 + (source * target).sum(axis=1, keepdims=True)], axis=1)
     opposite = np.linalg.norm(quaternion, axis=1) < 1e-6
     quaternion[opposite] = [1.0, 0.0, 0.0, 0.0]
@@ -228,8 +232,7 @@ def swing(source: np.ndarray, target: np.ndarray) -> Rotation:
 
 def _side_of_bend(thigh: np.ndarray, shin: np.ndarray, foot: np.ndarray) -> np.ndarray:
     """How far, -1 to 1, the knee lies on the side of the leg to which the ``foot`` points; all ``(T, 3)``."""
-    line = thigh + shin
-    line = line / np.maximum(np.linalg.norm(line, axis=1, keepdims=True), 1e-9)
+    line = unit(thigh + shin)
     knee = thigh - (thigh * line).sum(axis=1, keepdims=True) * line
     front = foot - (foot * line).sum(axis=1, keepdims=True) * line
     scale = np.linalg.norm(knee, axis=1) * np.linalg.norm(front, axis=1)

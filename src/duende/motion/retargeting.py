@@ -14,7 +14,7 @@ from scipy.ndimage import gaussian_filter1d, minimum_filter1d
 from scipy.spatial.transform import Rotation
 
 from duende.errors import DuendeError
-from duende.motion.inverse_kinematics import LIMBS, fit_rotations, swing
+from duende.motion.inverse_kinematics import LIMBS, fit_rotations, swing, unit
 from duende.motion.motion import Motion
 from duende.motion.skeleton import SMPL24, Skeleton
 
@@ -211,7 +211,7 @@ def _place_limb(
         direction = take[target] - take[source]
         if "toe" in target:
             direction = _level_foot(direction, take, target.split("_")[0], skeleton)
-        placed[:, joint] = placed[:, parent] + _unit(direction) * np.linalg.norm(skeleton.offsets[joint])
+        placed[:, joint] = placed[:, parent] + unit(direction) * np.linalg.norm(skeleton.offsets[joint])
 
 
 def _level_foot(direction: np.ndarray, take: Mapping[str, np.ndarray], side: str, skeleton: Skeleton) -> np.ndarray:
@@ -226,13 +226,9 @@ def _level_foot(direction: np.ndarray, take: Mapping[str, np.ndarray], side: str
     own = float(_pitch(skeleton.offsets[skeleton.index(f"{side}_foot")]))
     shin = take[f"{side}_ankle"] - take[f"{side}_knee"]
     # A pointed foot lies along the shin and leaves no normal of its own: the line of the hips decides there.
-    across = _unit(np.cross(_unit(direction), _unit(shin)) + 0.5 * _unit(take["left_hip"] - take["right_hip"]))
+    across = unit(np.cross(unit(direction), unit(shin)) + 0.5 * unit(take["left_hip"] - take["right_hip"]))
     # Turning about foot x shin by a positive angle lowers the toes.
     return Rotation.from_rotvec(across * (source - own)).apply(direction)
-
-
-def _unit(vectors: np.ndarray) -> np.ndarray:
-    return np.asarray(vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9))
 
 
 def _pitch(direction: np.ndarray) -> np.ndarray:

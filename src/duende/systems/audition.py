@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from scipy.ndimage import gaussian_filter1d
 from scipy.signal import argrelextrema
 from torch import Tensor
 
 from duende.models.generation import Audition
-from duende.motion.accents import SMOOTHING, mean_speed
+from duende.motion.accents import nearness, smooth_speed
 from duende.motion.timing import half_beats
 
 if TYPE_CHECKING:
@@ -73,7 +72,7 @@ def phrase_mark(
         pulse: seconds, beats and half-beats.
         pace: m/s, mean joint speed of real dances.
     """
-    speed = gaussian_filter1d(mean_speed(positions, fps), SMOOTHING * fps)
+    speed = smooth_speed(positions, fps)
     times = begin + np.arange(len(speed)) / fps
     inside = (times >= span[0]) & (times < span[1])
     lively = min(1.0, float(speed[inside].mean()) / pace) if inside.any() else 0.0
@@ -82,12 +81,4 @@ def phrase_mark(
     struck = minima[(minima >= span[0]) & (minima < span[1])]
     if not len(pulse):
         return LIVELINESS * lively
-    return (_near(heard, minima) + _near(struck, pulse)) / 2 + LIVELINESS * lively
-
-
-def _near(events: np.ndarray, places: np.ndarray) -> float:
-    """Mean nearness, 0 to 1, of ``events`` to the nearest of ``places``; 0 without any."""
-    if not len(events) or not len(places):
-        return 0.0
-    distance = np.abs(events[:, None] - places[None]).min(axis=1)
-    return float(np.exp(-(distance**2) / (2 * TOLERANCE**2)).mean())
+    return (nearness(heard, minima, TOLERANCE) + nearness(struck, pulse, TOLERANCE)) / 2 + LIVELINESS * lively

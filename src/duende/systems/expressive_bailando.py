@@ -5,8 +5,6 @@ With ``frequency`` off in the config it is Bailando without its reinforcement le
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import torch
 from scipy.ndimage import gaussian_filter1d
@@ -14,7 +12,7 @@ from torch import Tensor, nn
 
 from duende.audio.music import MusicFeatures
 from duende.errors import DuendeError
-from duende.models.generation import generate
+from duende.models.generation import Progress, generate
 from duende.models.gpt import CrossConditionalGPT
 from duende.models.sampling import Sampling
 from duende.models.vqvae import FreqVQVAE, RootDecoder
@@ -26,7 +24,6 @@ from duende.motion.timing import land_on_beats
 from duende.systems.audition import audition
 from duende.systems.configuration import SystemConfig
 
-Progress = Callable[[int, int], None]
 DECODED_AT_ONCE = 240
 GLIDING = 0.5
 """Metres a second under which a decoded foot on the floor was meant to stand; captured feet stand under less."""
@@ -149,7 +146,7 @@ class ExpressiveBailando(nn.Module):
             before = max(first - context, 0)
             window = both[before : last + context]
             kept = slice((first - before) * ratio, (last - before) * ratio)
-            pieces.append([part[0, kept] for part in self._channels(window[None])])
+            pieces.append([part[0, kept] for part in self.channels(window[None])])
         upper, lower, root = (self._smoothed(np.concatenate([piece[i] for piece in pieces])) for i in range(3))
         positions = self.config.poses.decode(upper, lower, root)
         return fit_rotations(positions, self.config.frame_rate)
@@ -157,10 +154,11 @@ class ExpressiveBailando(nn.Module):
     @torch.inference_mode()
     def poses(self, codes: Tensor) -> list[np.ndarray]:
         """Decode codes ``(B, T, 2)`` to joints ``(8 T, 24, 3)`` in metres, each dance beginning over the origin."""
-        upper, lower, root = self._channels(codes)
+        upper, lower, root = self.channels(codes)
         return [self.config.poses.decode(upper[row], lower[row], root[row]) for row in range(len(codes))]
 
-    def _channels(self, codes: Tensor) -> list[np.ndarray]:
+    @torch.inference_mode()
+    def channels(self, codes: Tensor) -> list[np.ndarray]:
         """Decode codes ``(B, T, 2)`` to upper, lower and root channels ``(B, 8 T, C)``."""
         upper, lower = codes[..., 0], codes[..., 1]
         parts = (self.upper.decode(upper), self.lower.decode(lower), self.root(lower, self.lower))
