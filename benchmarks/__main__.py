@@ -19,7 +19,7 @@ import numpy as np
 import torch
 
 from duende.audio.beats import track_beats
-from duende.audio.feature_sets import feature_set
+from duende.audio.feature_sets import present
 from duende.audio.features import extract_features
 from duende.audio.song import Song
 from duende.formats.writers import FORMATS, Performance
@@ -70,7 +70,7 @@ def main() -> None:
     options = parser.parse_args()
     song = beating_song(options.seconds)
     dancer = from_pretrained(options.model)
-    features_of = feature_set(dancer.config.feature_set.split("@")[0])
+    features_of = present(dancer.config.feature_set)
     beats = track_beats(song)
     features = extract_features(song, features_of, beats)
     codes = dancer.choreograph(features)

@@ -31,6 +31,11 @@ FULL_BAND = FeatureSet(
 SETS = {features.name: features for features in (PUBLISHED, FULL_BAND)}
 
 
+def present(identity: str) -> FeatureSet:
+    """Return the set that an identity (``name@version``) names, in the version that is computed now."""
+    return feature_set(identity.split("@")[0])
+
+
 def feature_set(name: str) -> FeatureSet:
     """Return a feature set by name.
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from duende.audio.beats import track_beats
-from duende.audio.feature_sets import feature_set
+from duende.audio.feature_sets import present
 from duende.audio.features import extract_features
 from duende.audio.song import Song
 from duende.cli.sampling import add_sampling_arguments, chosen_sampling
@@ -50,7 +50,7 @@ def run(options: argparse.Namespace) -> None:
     sampling = chosen_sampling(options, dancer.config.sampling)
     _say(f"listening to {path.name} ({song.duration:.0f} s)")
     beats = track_beats(song)
-    features = extract_features(song, feature_set(dancer.config.feature_set.split("@")[0]), beats)
+    features = extract_features(song, present(dancer.config.feature_set), beats)
     _say(f"{beats.tempo:.0f} beats a minute" if beats.tempo else "no beat found: the dance follows the sound alone")
     with _bar("dancing") as bar:
         motion = dancer.dance(

@@ -11,7 +11,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from duende.audio.beats import track_beats
-from duende.audio.feature_sets import feature_set
+from duende.audio.feature_sets import present
 from duende.audio.features import extract_features
 from duende.audio.song import Song
 from duende.cli.sampling import add_sampling_arguments, chosen_sampling
@@ -41,7 +41,7 @@ def run(options: argparse.Namespace) -> None:
     clips, training = data.clips("test"), data.clips("train")
     if not clips:
         raise DuendeError(f"{options.data} holds no held-out clips; build it again with: duende data starter")
-    features = feature_set(system.config.feature_set.split("@")[0])
+    features = present(system.config.feature_set)
     sampling = chosen_sampling(options, system.config.sampling)
     composed = [held_out_clip(clip, features) for clip in clips]
     real = []

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
 from duende.motion import Motion
-from duende.motion.accents import Accents, accents, phase_locking, speed_minima
+from duende.motion.accents import Accents, accents, phase_locking, resultant, speed_minima
 
 SLOWEST, FASTEST = 0.75, 1.33
 """Bounds of the local speed: source seconds for each second of the retimed dance."""
@@ -203,9 +203,7 @@ def _measured(source: Motion, result: Motion, tempo: float, speed: np.ndarray, k
 
 def best_locking(times: np.ndarray, tempos: tuple[float, float] = TEMPOS) -> float:
     """Largest arrow in the half-beat over steady tempi, whatever the phase: high by choice, also for random events."""
-    if len(times) == 0:
-        return 0.0
-    return max(float(abs(np.exp(2j * np.pi * times * t / 30.0).mean())) for t in np.arange(tempos[0], tempos[1] + 1))
+    return max(resultant(times, 2 * float(tempo)) for tempo in np.arange(tempos[0], tempos[1] + 1))
 
 
 def shuffled(found: Accents, rng: np.random.Generator) -> Accents:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from duende.motion import Motion
-from duende.motion.accents import foot_strikes, speed_minima
+from duende.motion.accents import foot_strikes, resultant, speed_minima
 
 WRONG = np.arange(70.0, 140.5, 0.5)
 """Beats a minute that are tried as wrong tempi: the range of AIST++, a little beyond."""
@@ -44,8 +44,3 @@ def tempo_evidence(motion: Motion, tempo: float) -> TempoEvidence:
 def evidence(events: Sequence[np.ndarray], tempo: float) -> float:
     """Largest Rayleigh statistic of several kinds of events (seconds) in beats and half-beats of ``tempo``."""
     return max(len(e) * resultant(e, rate) ** 2 for e in events for rate in (tempo, 2 * tempo))
-
-
-def resultant(events: np.ndarray, tempo: float) -> float:
-    """Length, 0 to 1, of the mean phase arrow of ``events`` (seconds) at ``tempo``; 0 without events."""
-    return float(abs(np.exp(2j * np.pi * events * tempo / 60).mean())) if len(events) else 0.0

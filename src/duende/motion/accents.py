@@ -106,6 +106,11 @@ def accents(motion: Motion) -> Accents:
     return Accents(times, weights / weights.mean() if len(weights) else weights)
 
 
+def resultant(events: np.ndarray, tempo: float) -> float:
+    """Length, 0 to 1, of the mean phase arrow of ``events`` (seconds) at ``tempo``; 0 without events."""
+    return float(abs(np.exp(2j * np.pi * events * tempo / 60).mean())) if len(events) else 0.0
+
+
 def phase_locking(events: np.ndarray, beats: np.ndarray) -> PhaseLocking:
     """Measure ``events`` (seconds) against ``beats`` (seconds, two or more, not necessarily even)."""
     inside = events[(events >= beats[0]) & (events < beats[-1])]

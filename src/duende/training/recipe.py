@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from duende.audio.feature_sets import feature_set as named_features
+from duende.audio.feature_sets import present
 from duende.configuration import from_mapping
 from duende.errors import DuendeError
 from duende.models.gpt import GPTConfig
@@ -111,7 +111,7 @@ class Recipe:
         gpt = {**self.gpt, "music_dimension": dimension, "styles": len(known)}
         gpt.setdefault("codes", half(1).codes)
         if gpt.get("rhythm_only"):
-            gpt.setdefault("rhythm_columns", named_features(feature_set.split("@")[0]).rhythm_columns)
+            gpt.setdefault("rhythm_columns", present(feature_set).rhythm_columns)
         return SystemConfig(
             system="expressive_bailando",
             feature_set=feature_set,
