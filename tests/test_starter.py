@@ -13,7 +13,7 @@ import pytest
 
 from duende.datasets import starter
 from duende.datasets.starter import build_starter, stretched, without_still_ends
-from duende.datasets.store import Clip, StarterSet, read_clip, write_clip
+from duende.datasets.store import Clip, DanceSet, read_clip, write_clip
 from duende.datasets.takes import Take, describe, find_takes, held_out
 from duende.errors import DuendeError
 from duende.motion import Motion
@@ -137,7 +137,7 @@ def test_a_build_leaves_out_what_it_must_and_says_why(built: Path) -> None:
 
 
 def test_clips_are_whole_rows_on_the_beat(built: Path) -> None:
-    data = StarterSet.open(built)
+    data = DanceSet.open(built)
     train, test = data.clips("train"), data.clips("test")
     assert (len(train), len(test)) == (8, 1)
     assert {clip.take for clip in train}.isdisjoint({clip.take for clip in test})
@@ -152,7 +152,7 @@ def test_clips_are_whole_rows_on_the_beat(built: Path) -> None:
 
 
 def test_variants_are_mirrored_and_stretched(built: Path) -> None:
-    clips = {clip.name: clip for clip in StarterSet.open(built).clips("train")}
+    clips = {clip.name: clip for clip in DanceSet.open(built).clips("train")}
     plain, mirrored = clips["dances-long_disco-0"], clips["dances-long_disco-1"]
     assert (plain.mirrored, mirrored.mirrored) == (False, True)
     factor = mirrored.tempo / plain.tempo
@@ -187,7 +187,7 @@ def test_variants_are_added_to_a_finished_build(dances: Path, tmp_path: Path) ->
     first = (tmp_path / "out" / "one-one-0.npz").stat().st_mtime_ns
     build_starter([folder], tmp_path / "out", variants=2, workers=1, music=False)
     assert (tmp_path / "out" / "one-one-0.npz").stat().st_mtime_ns == first
-    assert StarterSet.open(tmp_path / "out").names == ["one-one-0", "one-one-1"]
+    assert DanceSet.open(tmp_path / "out").names == ["one-one-0", "one-one-1"]
 
 
 def test_a_changed_choice_builds_anew(built: Path, dances: Path) -> None:
@@ -203,8 +203,8 @@ def test_a_changed_choice_builds_anew(built: Path, dances: Path) -> None:
 
 def test_the_set_is_read_without_audio_or_training_libraries(built: Path) -> None:
     script = (
-        "import sys; from duende.datasets.store import StarterSet; "
-        f"assert StarterSet.open({str(built)!r}).clips('train'); "
+        "import sys; from duende.datasets.store import DanceSet; "
+        f"assert DanceSet.open({str(built)!r}).clips('train'); "
         "bad = {'soundfile', 'soxr', 'symusic', 'lightning_fabric', 'torch'} & set(sys.modules); assert not bad, bad"
     )
     subprocess.run([sys.executable, "-c", script], check=True)
@@ -241,13 +241,13 @@ def test_clips_come_back_as_written(tmp_path: Path, wavy_motion: Motion) -> None
 
 def test_unfinished_and_damaged_sets_are_named(tmp_path: Path) -> None:
     with pytest.raises(DuendeError, match="duende data starter"):
-        StarterSet.open(tmp_path)
+        DanceSet.open(tmp_path)
     (tmp_path / "index.json").write_text("{")
     with pytest.raises(DuendeError, match="damaged"):
-        StarterSet.open(tmp_path)
+        DanceSet.open(tmp_path)
     (tmp_path / "index.json").write_text('{"schema": 999}')
     with pytest.raises(DuendeError, match="schema"):
-        StarterSet.open(tmp_path)
+        DanceSet.open(tmp_path)
     (tmp_path / "x.npz").write_bytes(b"PK\x03\x04 cut")
     with pytest.raises(DuendeError, match=r"x\.npz is damaged"):
         read_clip(tmp_path / "x.npz")

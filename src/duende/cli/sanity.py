@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from duende.datasets.store import StarterSet
+from duende.datasets.store import DanceSet
 from duende.errors import DuendeError
 from duende.evaluation.sanity import PIECE, markdown, pieces_of, verdicts
 
@@ -17,7 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Print the table: held-out dances against the training split as the reference pool."""
-    data = StarterSet.open(options.data)
+    data = DanceSet.open(options.data)
     reference, pieces = pieces_of(data.clips("train")), pieces_of(data.clips("test"))
     if min(len(reference), len(pieces)) < 4:
         raise DuendeError(

@@ -59,7 +59,7 @@ FACTS = tuple(f.name for f in fields(Clip) if f.name not in (*ARRAYS, "motion"))
 
 
 @dataclass(frozen=True, eq=False)
-class StarterSet:
+class DanceSet:
     """A folder of clips.
 
     Attributes:
@@ -71,7 +71,7 @@ class StarterSet:
     index: dict[str, Any]
 
     @classmethod
-    def open(cls, folder: str | Path) -> StarterSet:
+    def open(cls, folder: str | Path) -> DanceSet:
         """Open a finished set.
 
         Raises:
@@ -92,6 +92,11 @@ class StarterSet:
     def feature_set(self) -> str:
         """Identity of the music features, name and version."""
         return str(self.index["feature_set"])
+
+    @property
+    def representation(self) -> str:
+        """How the clips' poses became channels, see :class:`PoseRepresentation`."""
+        return str(self.index.get("representation", "heading"))
 
     @cached_property
     def names(self) -> list[str]:

@@ -12,7 +12,7 @@ import torch
 from lightning_fabric import Fabric
 
 from duende.configuration import to_mapping
-from duende.datasets.store import Clip, StarterSet
+from duende.datasets.store import Clip, DanceSet
 from duende.errors import DuendeError
 from duende.files import replacing
 from duende.motion.accents import mean_speed
@@ -52,10 +52,15 @@ def train(
     Raises:
         DuendeError: data and recipe do not fit, or a checkpoint in ``out`` is of another recipe.
     """
-    data_set = StarterSet.open(data)
+    data_set = DanceSet.open(data)
     clips, outside = data_set.clips("train"), data_set.clips("test")
     if not clips:
-        raise DuendeError(f"{data} holds no clips for training; build it again with: duende data starter")
+        raise DuendeError(f"{data} holds no clips for training; build it again with: duende data")
+    if data_set.representation != recipe.representation:
+        raise DuendeError(
+            f"{data} holds poses as {data_set.representation!r}, the recipe wants {recipe.representation!r}; "
+            "change the recipe's representation, or build the data with --representation"
+        )
     _check_same_recipe(recipe, out)
     fabric = Fabric(accelerator="auto", devices=devices, precision=_precision(recipe.precision))  # type: ignore[arg-type]
     fabric.launch()

@@ -15,7 +15,7 @@ from duende.audio.feature_sets import present
 from duende.audio.features import extract_features
 from duende.audio.song import Song
 from duende.cli.sampling import add_sampling_arguments, chosen_sampling
-from duende.datasets.store import StarterSet
+from duende.datasets.store import DanceSet
 from duende.errors import DuendeError
 from duende.evaluation.reconstruction import reconstruction
 from duende.evaluation.report import HeldOut, compare, held_out_clip, markdown
@@ -24,20 +24,20 @@ from duende.systems.storage import SHIPPED, from_pretrained
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options of ``duende evaluate``."""
+    """Add the options of ``duende compare``."""
     parser.add_argument("--model", default=SHIPPED, help="name or folder of a model")
     parser.add_argument("--data", required=True, help="folder of a data set made by duende data")
     parser.add_argument("--songs", nargs="*", default=[], help="real songs, their beats tracked")
     parser.add_argument("--song-seconds", type=float, default=40.0, help="how much of each real song")
     parser.add_argument("--seeds", type=int, default=3, help="dances for each piece")
     add_sampling_arguments(parser)
-    parser.add_argument("-o", "--out", default="out/evaluation", help="folder for report.md and report.json")
+    parser.add_argument("-o", "--out", default="out/compare", help="folder for report.md and report.json")
 
 
 def run(options: argparse.Namespace) -> None:
     """Score, write the report and print it."""
     system = from_pretrained(options.model)
-    data = StarterSet.open(Path(options.data))
+    data = DanceSet.open(Path(options.data))
     clips, training = data.clips("test"), data.clips("train")
     if not clips:
         raise DuendeError(f"{options.data} holds no held-out clips; build it again with: duende data starter")
