@@ -21,6 +21,7 @@ from duende.motion import Motion
 from duende.motion.representation import PoseRepresentation
 from duende.training.recipe import Recipe, StageConfig, load_recipe
 from duende.training.run import new_system, starting_codes, train_stage
+from duende.training.stages import CodeStage
 
 RECIPES = Path(__file__).resolve().parents[1] / "recipes"
 SMALL = {"steps": 6, "batch": 4, "frames": 64, "stride": 16, "learning_rate": 1e-3}
@@ -80,15 +81,15 @@ def run_all(recipe: Recipe, clips: list[Clip], out: Path, kill_at: int | None = 
     system = new_system(recipe, clips, feature_set("full_band").identity)
     for stage in ("vqvae", "root", "gpt"):
         if kill_at is not None:
-            assert not train_stage(stage, system, clips, recipe, fabric(), out, stop_after=kill_at)
+            assert not train_stage(stage, system, clips, recipe, fabric(), out / stage, stop_after=kill_at)
             # A new process knows nothing but the folder: everything before this stage is read back from it.
             torch.manual_seed(recipe.seed)
             system = new_system(recipe, clips, feature_set("full_band").identity)
             for earlier in ("vqvae", "root", "gpt"):
                 if earlier == stage:
                     break
-                train_stage(earlier, system, clips, recipe, fabric(), out)
-        assert train_stage(stage, system, clips, recipe, fabric(), out)
+                train_stage(earlier, system, clips, recipe, fabric(), out / earlier)
+        assert train_stage(stage, system, clips, recipe, fabric(), out / stage)
     return {
         stage: [json.loads(line) for line in (out / stage / "log.jsonl").read_text().splitlines()]
         for stage in ("vqvae", "root", "gpt")
@@ -108,21 +109,21 @@ def test_a_killed_run_has_the_same_losses(
 
 def test_a_log_line_cut_by_a_kill_is_dropped(recipe: Recipe, clips: list[Clip], tmp_path: Path) -> None:
     system = new_system(recipe, clips, feature_set("full_band").identity)
-    train_stage("vqvae", system, clips, recipe, fabric(), tmp_path, stop_after=2)
+    train_stage("vqvae", system, clips, recipe, fabric(), tmp_path / "vqvae", stop_after=2)
     with (tmp_path / "vqvae" / "log.jsonl").open("a") as file:
         file.write('{"step": 3, "lo')
-    train_stage("vqvae", system, clips, recipe, fabric(), tmp_path)
+    train_stage("vqvae", system, clips, recipe, fabric(), tmp_path / "vqvae")
     for line in (tmp_path / "vqvae" / "log.jsonl").read_text().splitlines():
         json.loads(line)
 
 
 def test_a_damaged_checkpoint_is_named(recipe: Recipe, clips: list[Clip], tmp_path: Path) -> None:
     system = new_system(recipe, clips, feature_set("full_band").identity)
-    train_stage("vqvae", system, clips, recipe, fabric(), tmp_path, stop_after=1)
+    train_stage("vqvae", system, clips, recipe, fabric(), tmp_path / "vqvae", stop_after=1)
     path = tmp_path / "vqvae" / "checkpoint.pt"
     path.write_bytes(path.read_bytes()[:1000])
     with pytest.raises(DuendeError, match=r"checkpoint\.pt"):
-        train_stage("vqvae", system, clips, recipe, fabric(), tmp_path)
+        train_stage("vqvae", system, clips, recipe, fabric(), tmp_path / "vqvae")
 
 
 def test_each_stage_learns(recipe: Recipe, clips: list[Clip], tmp_path: Path) -> None:
@@ -149,7 +150,11 @@ def test_crops_cover_every_start_once_in_an_epoch() -> None:
     assert cropped(np.arange(5)[:, None], 3, 4)[:, 0].tolist() == [3, 4, 4, 4]
 
 
-@pytest.mark.parametrize("path", sorted(RECIPES.glob("*.yaml")), ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path",
+    sorted(p for p in RECIPES.rglob("*.yaml") if p.name != "scale.yaml"),
+    ids=lambda p: f"{p.parent.name}-{p.stem}",
+)
 def test_every_recipe_of_the_repository_is_valid(path: Path) -> None:
     recipe = load_recipe(path)
     config = recipe.system_config("full_band@1", 460, ("salsa",))
@@ -190,12 +195,14 @@ def test_the_loss_on_held_out_clips_is_logged_when_asked_for(recipe: Recipe, cli
     fabric = Fabric(accelerator="cpu", devices=1)
     checked = replace(recipe, stages={"gpt": replace(recipe.stages["gpt"], check_every=3)})
     system = new_system(checked, clips[:1], "full_band@1")
-    train_stage("gpt", system, clips[:1], checked, fabric, tmp_path, outside=clips[1:])
+    train_stage("gpt", system, clips[:1], checked, fabric, tmp_path / "gpt", outside=clips[1:])
     lines = [json.loads(line) for line in (tmp_path / "gpt" / "log.jsonl").read_text().splitlines()]
     assert lines[-1]["step"] == 6 and lines[-1]["held_out"] > 0
     short = [replace(clip, upper=clip.upper[:16], lower=clip.lower[:16]) for clip in clips]
     poses = replace(recipe, stages={"vqvae": replace(recipe.stages["vqvae"], check_every=3)})
-    train_stage("vqvae", new_system(poses, clips, "full_band@1"), clips, poses, fabric, tmp_path, outside=short)
+    train_stage(
+        "vqvae", new_system(poses, clips, "full_band@1"), clips, poses, fabric, tmp_path / "vqvae", outside=short
+    )
     assert "held_out" not in (tmp_path / "vqvae" / "log.jsonl").read_text()
 
 
@@ -207,3 +214,42 @@ for name in ("soundfile", "soxr", "imageio_ffmpeg"):
 import duende.training.run
 """
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_recipe_is_its_base_with_changes(tmp_path: Path) -> None:
+    (tmp_path / "below").mkdir()
+    path = tmp_path / "below" / "mine.yaml"
+    path.write_text("base: ../base.yaml\nname: mine\nstages: {vqvae: {steps: null, epochs: 3}}\nvqvae: {width: 64}\n")
+    (tmp_path / "base.yaml").write_text(
+        "name: base\nstyled: true\nvqvae: {width: 32, codes: 16}\nstages: {vqvae: {steps: 5, batch: 2}, gpt: {steps: 4}}\n"
+    )
+    recipe = load_recipe(path)
+    assert recipe.name == "mine" and recipe.styled and recipe.vqvae == {"width": 64, "codes": 16}
+    assert recipe.stages["vqvae"].epochs == 3 and recipe.stages["vqvae"].steps is None
+    assert recipe.stages["vqvae"].batch == 2 and recipe.stages["gpt"].steps == 4
+    (tmp_path / "base.yaml").write_text("base: below/mine.yaml\nname: round\n")
+    with pytest.raises(DuendeError, match="base is"):
+        load_recipe(path)
+
+
+def test_the_network_does_not_hear_what_a_recipe_leaves_out(recipe: Recipe, clips: list[Clip]) -> None:
+    deaf = new_system(replace(recipe, unheard=("beat", "tempogram")), clips, "full_band@1")
+    music = torch.from_numpy(np.asarray(clips[0].music))[None]
+    changed = music.clone()
+    features = feature_set("full_band")
+    changed[..., features.slice("beat")] += 1.0
+    changed[..., features.slice("tempogram")] -= 2.0
+    torch.testing.assert_close(deaf.normalise(music), deaf.normalise(changed))
+    changed[..., features.slice("mfcc")] += 1.0
+    assert not torch.allclose(deaf.normalise(music), deaf.normalise(changed))
+    assert "heard" not in deaf.state_dict()
+    with pytest.raises(DuendeError, match="no columns 'smell'"):
+        new_system(replace(recipe, unheard=("smell",)), clips, "full_band@1")
+
+
+def test_clips_without_music_train_codebooks_only(recipe: Recipe, clips: list[Clip]) -> None:
+    silent = [replace(clip, music=None) for clip in clips]
+    system = new_system(recipe, clips, "full_band@1")
+    assert len(CodeStage(system, [*silent, clips[0]], recipe.stages["gpt"]).codes) == 1
+    with pytest.raises(DuendeError, match="no clip has any"):
+        CodeStage(system, silent, recipe.stages["gpt"])

@@ -24,6 +24,7 @@ class SystemConfig:
         lower: network of the lower half-body; the root decoder has the same shape.
         gpt: network that turns music into codes.
         styles: names of the styles that the network was told of, in the order of their ids.
+        unheard: families of the feature set's columns that the network does not hear, for ablations.
         smoothing: seconds over which decoded channels are averaged (the deviation of a Gaussian), against the
             trembling that quantisation leaves; 0 for none, as in the paper.
         pace: m/s, mean joint speed of the dances that it was trained on.
@@ -39,6 +40,7 @@ class SystemConfig:
     lower: VQVAEConfig
     gpt: GPTConfig
     styles: tuple[str, ...] = ()
+    unheard: tuple[str, ...] = ()
     smoothing: float = 0.0
     pace: float = 0.5
     sampling: Sampling = field(default_factory=Sampling)

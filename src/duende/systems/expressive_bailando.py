@@ -10,6 +10,7 @@ import torch
 from scipy.ndimage import gaussian_filter1d
 from torch import Tensor, nn
 
+from duende.audio.feature_sets import present
 from duende.audio.music import MusicFeatures
 from duende.errors import DuendeError
 from duende.models.generation import Progress, generate
@@ -34,6 +35,7 @@ class ExpressiveBailando(nn.Module):
 
     music_mean: Tensor
     music_scale: Tensor
+    heard: Tensor
 
     def __init__(self, config: SystemConfig) -> None:
         super().__init__()
@@ -44,6 +46,10 @@ class ExpressiveBailando(nn.Module):
         self.gpt = CrossConditionalGPT(config.gpt)
         self.register_buffer("music_mean", torch.zeros(config.gpt.music_dimension))
         self.register_buffer("music_scale", torch.ones(config.gpt.music_dimension))
+        heard = torch.ones(config.gpt.music_dimension)
+        for family in config.unheard:
+            heard[present(config.feature_set).slice(family)] = 0.0
+        self.register_buffer("heard", heard, persistent=False)
 
     @property
     def device(self) -> torch.device:
@@ -51,8 +57,8 @@ class ExpressiveBailando(nn.Module):
         return self.music_mean.device
 
     def normalise(self, music: Tensor) -> Tensor:
-        """Bring music features ``(B, T, D)`` to the mean and spread that the network was trained with."""
-        return (music - self.music_mean) / self.music_scale
+        """Bring music features ``(B, T, D)`` to the mean and spread of training, those unheard to 0."""
+        return (music - self.music_mean) / self.music_scale * self.heard
 
     def dance(
         self,

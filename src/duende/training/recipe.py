@@ -80,6 +80,7 @@ class Recipe:
         vqvae: fields of :class:`VQVAEConfig`, for both halves; ``channels`` is filled in.
         gpt: fields of :class:`GPTConfig`; ``music_dimension``, ``styles`` and ``rhythm_columns`` are filled in.
         styled: whether the network is told the style of a dance.
+        unheard: families of music features that the network does not hear, see :class:`SystemConfig`.
         stages: ``vqvae``, ``root`` and ``gpt``.
         smoothing: see :class:`SystemConfig`.
         sampling: how the finished system draws codes where it is not told.
@@ -94,6 +95,7 @@ class Recipe:
     vqvae: dict[str, Any] = field(default_factory=dict)
     gpt: dict[str, Any] = field(default_factory=dict)
     styled: bool = False
+    unheard: tuple[str, ...] = ()
     smoothing: float = 0.0
     sampling: Sampling = field(default_factory=Sampling)
     seed: int = 0
@@ -121,6 +123,7 @@ class Recipe:
             lower=half(poses.lower_channels),
             gpt=from_mapping(GPTConfig, gpt, f"recipe {self.name}: gpt"),
             styles=known,
+            unheard=self.unheard,
             smoothing=self.smoothing,
             sampling=self.sampling,
         )
@@ -129,10 +132,16 @@ class Recipe:
 def load_recipe(path: str | Path) -> Recipe:
     """Read a recipe.
 
+    A recipe with ``base: other.yaml`` (a path from its own folder) is that one with the values that it gives itself;
+    ``null`` takes a value of the base away.
+
     Raises:
         DuendeError: the file is missing, is not YAML, or has an unknown key or a value of the wrong type.
     """
-    path = Path(path)
+    return from_mapping(Recipe, _values(Path(path)), str(path))
+
+
+def _values(path: Path, above: tuple[Path, ...] = ()) -> dict[str, Any]:
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -141,4 +150,22 @@ def load_recipe(path: str | Path) -> Recipe:
         raise DuendeError(f"{path} cannot be read as YAML: {str(error).splitlines()[0]}; mend that line") from error
     if not isinstance(values, dict):
         raise DuendeError(f"{path} should be a mapping of names to values; see recipes/starter.yaml")
-    return from_mapping(Recipe, values, str(path))
+    base = values.pop("base", None)
+    if base is None:
+        return values
+    if path.resolve() in above or not isinstance(base, str):
+        raise DuendeError(f"{path}: base is {base!r}, the path of another recipe is expected; mend that line")
+    return _changed(_values(path.parent / base, (*above, path.resolve())), values)
+
+
+def _changed(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """Return ``base`` with ``changes`` laid over it, mapping by mapping; None takes a key away."""
+    result = dict(base)
+    for key, value in changes.items():
+        if value is None:
+            result.pop(key, None)
+        elif isinstance(value, dict) and isinstance(result.get(key), dict):
+            result[key] = _changed(result[key], value)
+        else:
+            result[key] = value
+    return result

@@ -62,12 +62,11 @@ def train(
             "change the recipe's representation, or build the data with --representation"
         )
     _check_same_recipe(recipe, out)
-    fabric = Fabric(accelerator="auto", devices=devices, precision=_precision(recipe.precision))  # type: ignore[arg-type]
-    fabric.launch()
+    fabric = new_fabric(recipe.precision, devices)
     torch.manual_seed(recipe.seed)
     system = new_system(recipe, clips, data_set.feature_set)
     for name in [stage for stage in STAGES if stage in recipe.stages]:
-        train_stage(name, system, clips, recipe, fabric, out, report, outside=outside)
+        train_stage(name, system, clips, recipe, fabric, out / name, report, outside=outside)
         if name == until:
             break
     if fabric.is_global_zero:
@@ -75,6 +74,13 @@ def train(
         save_pretrained(system, out / "model", dtype=torch.float16 if recipe.float16_weights else torch.float32)
     fabric.barrier()
     return out / "model"
+
+
+def new_fabric(precision: str, devices: int | str = "auto") -> Fabric:
+    """Start Fabric on what the machine has; ``precision`` as in :class:`Recipe`."""
+    fabric = Fabric(accelerator="auto", devices=devices, precision=_precision(precision))  # type: ignore[arg-type]
+    fabric.launch()
+    return fabric
 
 
 def new_system(recipe: Recipe, clips: Sequence[Clip], feature_set: str) -> ExpressiveBailando:
@@ -96,12 +102,12 @@ def train_stage(
     clips: Sequence[Clip],
     recipe: Recipe,
     fabric: Fabric,
-    out: Path,
+    folder: Path,
     report: StageReport | None = None,
     stop_after: int | None = None,
     outside: Sequence[Clip] = (),
 ) -> bool:
-    """Train one stage of ``recipe`` in ``out/NAME``; return whether it is finished.
+    """Train one stage of ``recipe``, its checkpoint and log in ``folder``; return whether it is finished.
 
     The clips ``outside`` the training are for the loss that the stage's ``check_every`` asks for.
     """
@@ -117,7 +123,7 @@ def train_stage(
         if report and fabric.is_global_zero:
             report(name, done, steps, values)
 
-    return run_stage(fabric, stage, out / name, recipe.seed, told, stop_after, held_out)
+    return run_stage(fabric, stage, folder, recipe.seed, told, stop_after, held_out)
 
 
 def starting_codes(

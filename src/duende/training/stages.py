@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from duende.datasets.crops import Crops, cropped
 from duende.datasets.store import Clip
+from duende.errors import DuendeError
 from duende.models.vqvae import root_loss
 from duende.systems.expressive_bailando import ExpressiveBailando
 from duende.training.recipe import StageConfig
@@ -141,6 +142,9 @@ class CodeStage:
 
     def __init__(self, system: ExpressiveBailando, clips: Sequence[Clip], config: StageConfig) -> None:
         self.config = config
+        clips = [clip for clip in clips if clip.music is not None]
+        if not clips:
+            raise DuendeError("the gpt stage learns from music and no clip has any; train --until root, or add music")
         self.length = config.frames // system.upper.downsampling - 1
         self.styles = system.config.styles
         with torch.no_grad():

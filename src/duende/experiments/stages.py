@@ -1,0 +1,115 @@
+"""Training for tables: each stage is trained once, however many rows and tables need it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning_fabric import Fabric
+
+from duende.configuration import to_mapping
+from duende.datasets.store import INDEX, Clip, DanceSet
+from duende.errors import DuendeError
+from duende.files import replacing
+from duende.systems.expressive_bailando import ExpressiveBailando
+from duende.training.recipe import Recipe
+from duende.training.run import STAGES, StageReport, new_fabric, new_system, starting_codes, train_stage, usual_pace
+
+DEPENDS: dict[str, tuple[str, ...]] = {
+    "vqvae": ("seed", "precision", "representation", "vqvae"),
+    "root": (),
+    "gpt": ("gpt", "styled", "unheard"),
+}
+"""What of a recipe a stage depends on, beside the earlier stages."""
+
+
+class TrainedStages:
+    """Stages trained on one data set, kept in a folder under a name that tells all that they depend on.
+
+    Rows that differ only in the GPT share their codebooks; a table that is made again trains nothing.
+    """
+
+    def __init__(self, data: DanceSet, folder: Path, devices: int | str = "auto") -> None:
+        """Read the clips of ``data``.
+
+        Raises:
+            DuendeError: it has no clips to train on, or a file is damaged.
+        """
+        self.data, self.folder, self.devices = data, folder, devices
+        self.train, self.test = data.clips("train"), data.clips("test")
+        if not self.train or not self.test:
+            raise DuendeError(f"{data.folder} needs clips in the splits train and test; build it with: duende data")
+        self._fingerprint = _fingerprint(data)
+
+    def system(
+        self, recipe: Recipe, seed: int, until: str | None = None, report: StageReport | None = None
+    ) -> ExpressiveBailando:
+        """Return the system of ``recipe`` with ``seed``, trained as far as the stage ``until``.
+
+        Raises:
+            DuendeError: recipe and data do not fit.
+        """
+        if self.data.representation != recipe.representation:
+            raise DuendeError(
+                f"{self.data.folder} holds poses as {self.data.representation!r}, recipe {recipe.name} wants "
+                f"{recipe.representation!r}; build the data with --representation {recipe.representation}"
+            )
+        recipe = replace(recipe, seed=seed)
+        fabric = new_fabric(recipe.precision, self.devices)
+        torch.manual_seed(recipe.seed)
+        system = new_system(recipe, self.train, self.data.feature_set)
+        for name, folder in self.folders(recipe).items():
+            self._train(name, system, recipe, fabric, folder, report)
+            if name == until:
+                break
+        else:
+            system.config = system.config.with_habits(starting_codes(system, self.train), usual_pace(self.train))
+        return system.eval()
+
+    def folders(self, recipe: Recipe) -> dict[str, Path]:
+        """Return where each stage of ``recipe`` is kept, in the order of training."""
+        values = to_mapping(recipe)
+        known: dict[str, Any] = {"data": self._fingerprint}
+        folders = {}
+        for name in [stage for stage in STAGES if stage in recipe.stages]:
+            known |= {key: values[key] for key in DEPENDS[name]}
+            known[f"{name} stage"] = values["stages"][name]
+            digest = hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()[:12]
+            folders[name] = self.folder / f"{name}-{digest}"
+        return folders
+
+    def _train(
+        self,
+        name: str,
+        system: ExpressiveBailando,
+        recipe: Recipe,
+        fabric: Fabric,
+        folder: Path,
+        report: StageReport | None,
+    ) -> None:
+        if fabric.is_global_zero and not (folder / "recipe.json").exists():
+            with replacing(folder / "recipe.json") as path:
+                path.write_text(json.dumps(to_mapping(recipe), indent=1), encoding="utf-8")
+        train_stage(name, system, self.train, recipe, fabric, folder, report, outside=self.test)
+
+
+def held_out_dances(clips: list[Clip]) -> list[Clip]:
+    """Return the clips that keep their motion."""
+    return [clip for clip in clips if clip.motion is not None]
+
+
+def _fingerprint(data: DanceSet) -> str:
+    """Tell data sets apart by their index and the sizes of their files."""
+    digest = hashlib.sha256((data.folder / INDEX).read_bytes())
+    for name in sorted(data.names):
+        digest.update(f"{name} {(data.folder / f'{name}.npz').stat().st_size}".encode())
+    return digest.hexdigest()
+
+
+Announce = Callable[[str], None]
+"""Called with a sentence on what is being done."""
