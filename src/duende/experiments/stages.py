@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ import torch
 from lightning_fabric import Fabric
 
 from duende.configuration import to_mapping
-from duende.datasets.store import INDEX, Clip, DanceSet
+from duende.datasets.store import INDEX, DanceSet
 from duende.errors import DuendeError
 from duende.files import replacing
 from duende.systems.expressive_bailando import ExpressiveBailando
@@ -44,7 +43,7 @@ class TrainedStages:
         self.train, self.test = data.clips("train"), data.clips("test")
         if not self.train or not self.test:
             raise DuendeError(f"{data.folder} needs clips in the splits train and test; build it with: duende data")
-        self._fingerprint = _fingerprint(data)
+        self.fingerprint = _fingerprint(data)
 
     def system(
         self, recipe: Recipe, seed: int, until: str | None = None, report: StageReport | None = None
@@ -71,10 +70,15 @@ class TrainedStages:
             system.config = system.config.with_habits(starting_codes(system, self.train), usual_pace(self.train))
         return system.eval()
 
+    def identity(self, recipe: Recipe, seed: int, until: str | None = None) -> str:
+        """Return what tells the trained system apart from any other."""
+        folders = self.folders(replace(recipe, seed=seed))
+        return folders[until or list(folders)[-1]].name
+
     def folders(self, recipe: Recipe) -> dict[str, Path]:
         """Return where each stage of ``recipe`` is kept, in the order of training."""
         values = to_mapping(recipe)
-        known: dict[str, Any] = {"data": self._fingerprint}
+        known: dict[str, Any] = {"data": self.fingerprint}
         folders = {}
         for name in [stage for stage in STAGES if stage in recipe.stages]:
             known |= {key: values[key] for key in DEPENDS[name]}
@@ -98,18 +102,9 @@ class TrainedStages:
         train_stage(name, system, self.train, recipe, fabric, folder, report, outside=self.test)
 
 
-def held_out_dances(clips: list[Clip]) -> list[Clip]:
-    """Return the clips that keep their motion."""
-    return [clip for clip in clips if clip.motion is not None]
-
-
 def _fingerprint(data: DanceSet) -> str:
     """Tell data sets apart by their index and the sizes of their files."""
     digest = hashlib.sha256((data.folder / INDEX).read_bytes())
     for name in sorted(data.names):
         digest.update(f"{name} {(data.folder / f'{name}.npz').stat().st_size}".encode())
     return digest.hexdigest()
-
-
-Announce = Callable[[str], None]
-"""Called with a sentence on what is being done."""

@@ -80,6 +80,7 @@ class Recipe:
         vqvae: fields of :class:`VQVAEConfig`, for both halves; ``channels`` is filled in.
         gpt: fields of :class:`GPTConfig`; ``music_dimension``, ``styles`` and ``rhythm_columns`` are filled in.
         styled: whether the network is told the style of a dance.
+        features: name of the music features that the data must hold; empty for any.
         unheard: families of music features that the network does not hear, see :class:`SystemConfig`.
         stages: ``vqvae``, ``root`` and ``gpt``.
         smoothing: see :class:`SystemConfig`.
@@ -95,12 +96,17 @@ class Recipe:
     vqvae: dict[str, Any] = field(default_factory=dict)
     gpt: dict[str, Any] = field(default_factory=dict)
     styled: bool = False
+    features: str = ""
     unheard: tuple[str, ...] = ()
     smoothing: float = 0.0
     sampling: Sampling = field(default_factory=Sampling)
     seed: int = 0
     precision: str = "auto"
     float16_weights: bool = False
+
+    def hears(self, feature_set: str) -> bool:
+        """Whether the recipe is made for music features of this identity."""
+        return not self.features or self.features == feature_set.split("@")[0]
 
     def system_config(self, feature_set: str, dimension: int, styles: tuple[str, ...]) -> SystemConfig:
         """Fill in what the data decide."""

@@ -61,6 +61,11 @@ def train(
             f"{data} holds poses as {data_set.representation!r}, the recipe wants {recipe.representation!r}; "
             "change the recipe's representation, or build the data with --representation"
         )
+    if until in (None, "gpt") and not recipe.hears(data_set.feature_set):
+        raise DuendeError(
+            f"{data} holds music features {data_set.feature_set}, the recipe wants {recipe.features}; "
+            f"build the data with --features {recipe.features}"
+        )
     _check_same_recipe(recipe, out)
     fabric = new_fabric(recipe.precision, devices)
     torch.manual_seed(recipe.seed)
