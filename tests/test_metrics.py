@@ -20,8 +20,9 @@ from duende.evaluation.distributions import (
 )
 from duende.evaluation.geometric import geometric_features
 from duende.evaluation.kinetic import Form, kinetic_features
+from duende.evaluation.pieces import Piece
 from duende.evaluation.rhythm import beat_align_score, corrected_beat_align
-from duende.evaluation.sanity import PIECE, Piece, markdown, verdicts
+from duende.evaluation.sanity import PIECE, markdown, verdicts
 from duende.evaluation.tempo import evidence, tempo_evidence
 from duende.motion import SMPL24, Motion
 from duende.motion.accents import resultant

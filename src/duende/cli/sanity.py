@@ -6,7 +6,8 @@ import argparse
 
 from duende.datasets.store import DanceSet
 from duende.errors import DuendeError
-from duende.evaluation.sanity import PIECE, markdown, pieces_of, verdicts
+from duende.evaluation.pieces import pieces_of
+from duende.evaluation.sanity import PIECE, markdown, verdicts
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -18,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     """Print the table: held-out dances against the training split as the reference pool."""
     data = DanceSet.open(options.data)
-    reference, pieces = pieces_of(data.clips("train")), pieces_of(data.clips("test"))
+    reference, pieces = (pieces_of(data.clips(split), PIECE) for split in ("train", "test"))
     if min(len(reference), len(pieces)) < 4:
         raise DuendeError(
             f"{options.data} holds {len(reference)} training and {len(pieces)} held-out pieces of {PIECE:g} seconds, "

@@ -10,12 +10,10 @@ from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
-from duende.datasets.store import Clip
 from duende.evaluation.contact import physical_foot_contact, physical_foot_contact_si
-from duende.evaluation.distributions import Normalisation, diversity, frechet_distance, half_floor, kernel_distance
-from duende.evaluation.geometric import geometric_features
-from duende.evaluation.kinetic import Form, kinetic_features
 from duende.evaluation.movement import frozen_share, mean_jerk, mean_speed
+from duende.evaluation.pieces import Piece
+from duende.evaluation.pool import ReferencePool
 from duende.evaluation.rhythm import corrected_beat_align
 from duende.motion.accents import speed_minima
 from duende.motion.contacts import skate_ratio
@@ -24,15 +22,6 @@ PIECE = 6.0
 """Seconds: dances are cut into pieces of one length, so that length does not tell them apart."""
 TREMBLING = 0.01
 """Metres (a deviation) of the noise laid on every joint."""
-
-
-@dataclass(frozen=True, eq=False)
-class Piece:
-    """A piece of a dance, joints ``(T, 24, 3)``, with the beats of its music in seconds, both from time 0."""
-
-    positions: np.ndarray
-    fps: float
-    beats: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -54,20 +43,6 @@ class Verdict:
     frozen: float
     jerk: float
     skate: float
-
-
-def pieces_of(clips: Sequence[Clip]) -> list[Piece]:
-    """Cut the dances of ``clips`` (those that keep their motion) into pieces of :data:`PIECE` seconds."""
-    pieces = []
-    for clip in clips:
-        if clip.motion is None:
-            continue
-        length = round(PIECE * clip.motion.fps)
-        for start in range(0, len(clip.motion) - length + 1, length):
-            beats = np.asarray(clip.beats) - start / clip.motion.fps
-            positions = clip.motion.positions[start : start + length]
-            pieces.append(Piece(positions, clip.motion.fps, beats[(beats >= 0) & (beats < PIECE)]))
-    return pieces
 
 
 def real(piece: Piece, rng: np.random.Generator) -> Piece:
@@ -114,28 +89,17 @@ def verdicts(
     Returns:
         A verdict for each kind, and for each feature set the Fréchet distance of one half of the pool from the other.
     """
-    sets: dict[str, Callable[[np.ndarray], np.ndarray]] = {
-        "kinetic": _kinetic("classic"),
-        "kinetic_corrected": _kinetic("corrected"),
-        "geometric": geometric_features,
-    }
-    pools = {name: np.stack([features(piece.positions) for piece in reference]) for name, features in sets.items()}
-    normal = {name: Normalisation.of(pool) for name, pool in pools.items()}
-    pools = {name: normal[name](pool) for name, pool in pools.items()}
+    pool = ReferencePool.of([piece.positions for piece in reference])
     found = []
     for kind, change in KINDS.items():
         rng = np.random.default_rng(seed)
         changed = [change(piece, rng) for piece in pieces]
-        made = {name: normal[name](np.stack([f(piece.positions) for piece in changed])) for name, f in sets.items()}
-        found.append(_verdict(kind, changed, made, pools))
-    return found, {name: half_floor(pool, seed) for name, pool in pools.items()}
+        found.append(_verdict(kind, changed, pool))
+    return found, pool.floors(seed)
 
 
-def _kinetic(form: Form) -> Callable[[np.ndarray], np.ndarray]:
-    return lambda positions: kinetic_features(positions, form=form)
-
-
-def _verdict(kind: str, pieces: Sequence[Piece], made: dict[str, np.ndarray], pools: dict[str, np.ndarray]) -> Verdict:
+def _verdict(kind: str, pieces: Sequence[Piece], pool: ReferencePool) -> Verdict:
+    distances = pool.distances([piece.positions for piece in pieces])
     scores = [corrected_beat_align(speed_minima(piece.positions, piece.fps), piece.beats, PIECE) for piece in pieces]
     fps = pieces[0].fps
 
@@ -145,11 +109,11 @@ def _verdict(kind: str, pieces: Sequence[Piece], made: dict[str, np.ndarray], po
     return Verdict(
         kind=kind,
         pieces=len(pieces),
-        fid_kinetic=frechet_distance(pools["kinetic"], made["kinetic"]),
-        fid_kinetic_corrected=frechet_distance(pools["kinetic_corrected"], made["kinetic_corrected"]),
-        fid_geometric=frechet_distance(pools["geometric"], made["geometric"]),
-        kernel_kinetic_corrected=kernel_distance(pools["kinetic_corrected"], made["kinetic_corrected"]),
-        diversity_kinetic=diversity(made["kinetic"]),
+        fid_kinetic=distances.fid_kinetic,
+        fid_kinetic_corrected=distances.fid_kinetic_corrected,
+        fid_geometric=distances.fid_geometric,
+        kernel_kinetic_corrected=distances.kernel_kinetic_corrected,
+        diversity_kinetic=distances.diversity_kinetic,
         beat_align=float(np.mean([score.score for score in scores])),
         beat_excess=float(np.mean([score.excess for score in scores])),
         foot_contact=mean(physical_foot_contact),
