@@ -55,6 +55,22 @@ def test_table_2_runs_end_to_end_and_a_second_run_trains_nothing(made_up: Path, 
     assert trained == {p: p.stat().st_mtime_ns for p in (tmp_path / "runs").rglob("checkpoint.pt")}
 
 
+def test_an_ablation_runs_end_to_end(made_up: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "scale"
+    folder.mkdir()
+    for name in ("scale.yaml", "expressive_bailando.yaml"):
+        (folder / name).write_text((RECIPES / "smoke" / name).read_text())
+    stages = TrainedStages(DanceSet.open(made_up), tmp_path / "runs")
+    path = reproduce(TABLES["ablation"], ScaleFolder.open(folder), stages, tmp_path / "out", seeds=[0])
+    results = Results.load(path.parent / "results.json")
+    real, ours = results.runs[REAL][""], results.runs["expressive_bailando"]["0"]
+    assert set(real.values) == set(ours.values) >= {m.key for m in TABLES["ablation"].measures[:5]}
+    # A network that has learnt nothing is further from real dances than real dances are.
+    assert ours.values["fid_kinetic_corrected"] > real.values["fid_kinetic_corrected"]
+    assert len(ours.takes) == 4 and "half of the pool against half" in results.facts
+    assert "| without MERT (Jukebox) | 28.17 | – | – |" in path.read_text()
+
+
 def test_rows_share_the_stages_that_do_not_differ(made_up: Path, tmp_path: Path) -> None:
     stages = TrainedStages(DanceSet.open(made_up), tmp_path)
     recipes = {

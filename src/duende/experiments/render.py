@@ -13,6 +13,8 @@ from duende.experiments.statistics import Estimate, estimate
 from duende.experiments.tables import Measure, Row, Table
 
 NOTHING = "–"
+LARGE = 1e5
+"""From here on numbers are written with a power of ten."""
 
 
 def markdown(table: Table, rows: Sequence[Row], results: Results) -> str:
@@ -80,15 +82,20 @@ def _cells(row: Row, measures: Sequence[Measure], results: Results, published: b
             cells += [NOTHING if given is None else f"{given:.{measure.digits}f}", value, interval]
         else:
             half = None if found is None or np.isnan(found.high) else (found.high - found.mean) * measure.factor
-            cells.append(value if half is None else f"{value} ± {half:.{measure.digits}f}")
+            cells.append(value if half is None else f"{value} ± {_number(half, measure.digits)}")
     return cells
 
 
 def _printed(found: Estimate | None, measure: Measure) -> tuple[str, str]:
     if found is None:
         return NOTHING, NOTHING
-    mean, low, high = (f"{v * measure.factor:.{measure.digits}f}" for v in (found.mean, found.low, found.high))
+    values = (found.mean, found.low, found.high)
+    mean, low, high = (_number(value * measure.factor, measure.digits) for value in values)
     return mean, NOTHING if np.isnan(found.low) else f"{low} to {high}"
+
+
+def _number(value: float, digits: int) -> str:
+    return f"{value:.{digits}f}" if abs(value) < LARGE else f"{value:.2g}"
 
 
 def _found(table: Table, results: Results) -> str:
@@ -101,9 +108,9 @@ def _found(table: Table, results: Results) -> str:
             def interval(bounds: tuple[float, float] | None, factor: float = measure.factor, d: int = digits) -> str:
                 if bounds is None or np.isnan(bounds[0]):
                     return NOTHING
-                return f"{bounds[0] * factor:.{d}f} to {bounds[1] * factor:.{d}f}"
+                return f"{_number(bounds[0] * factor, d)} to {_number(bounds[1] * factor, d)}"
 
-            gain = f"{found.gain * measure.factor:.{digits}f}"
+            gain = _number(found.gain * measure.factor, digits)
             cells = (claim.text, measure.title, gain, interval(found.over_seeds), interval(found.over_takes))
             lines.append(f"| {' | '.join(cells)} | {found.verdict} |")
     return "\n".join(lines) + "\n" if len(lines) > 2 else ""

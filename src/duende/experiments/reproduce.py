@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from duende.audio.feature_sets import present
+from duende.experiments.generation import GenerationMeasurement
 from duende.experiments.measurements import Measurement, ReconstructionMeasurement
 from duende.experiments.render import comma_separated, latex, markdown
 from duende.experiments.results import Results
@@ -98,7 +100,9 @@ def _run(
 
 def _measurement(table: Table, scale: ScaleFolder, stages: TrainedStages) -> Measurement:
     poses = PoseRepresentation(stages.data.representation)  # type: ignore[arg-type]
-    return ReconstructionMeasurement(stages.test, poses)
+    if table.kind == "reconstruction":
+        return ReconstructionMeasurement(stages.test, poses)
+    return GenerationMeasurement(stages.train, stages.test, scale.scale, present(stages.data.feature_set))
 
 
 def _facts(scale: ScaleFolder, stages: TrainedStages) -> dict[str, Any]:

@@ -1,0 +1,112 @@
+"""What is measured of dances that a system makes: Table 1 and the ablations."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from typing import Any
+
+import numpy as np
+
+from duende.audio.music import FeatureSet
+from duende.datasets.store import Clip
+from duende.errors import DuendeError
+from duende.evaluation.movement import frozen_share, mean_jerk, mean_speed, speed_deviation
+from duende.evaluation.pieces import Piece, cut
+from duende.evaluation.pool import ReferencePool
+from duende.evaluation.report import held_out_clip
+from duende.evaluation.rhythm import corrected_beat_align, rhythm
+from duende.experiments.measurements import FRAME_RATE
+from duende.experiments.results import Measured
+from duende.experiments.scales import Scale
+from duende.motion import Motion
+from duende.motion.accents import speed_minima
+from duende.motion.contacts import skate_ratio
+from duende.systems.expressive_bailando import ExpressiveBailando
+
+
+class GenerationMeasurement:
+    """Table 1 and ablations: dances to held-out music, by the network alone.
+
+    Distances are of pieces of one length, in sets as large as the set of real held-out pieces, averaged over the dances
+    to each piece of music; without a length, of whole dances cut to 20 seconds.
+    """
+
+    def __init__(self, train: Sequence[Clip], test: Sequence[Clip], scale: Scale, feature_set: FeatureSet) -> None:
+        self.scale = scale
+        self.test = [clip for clip in test if clip.motion is not None and clip.music is not None]
+        if len(self.test) < 2:
+            raise DuendeError("two held-out dances with music are needed; build a larger data set with: duende data")
+        self.feature_set = feature_set
+        pool = [piece.positions for clip in train for piece in self._pieces(clip, clip.motion)]
+        self.pool = ReferencePool.of(pool)
+        self.pool_size = len(pool)
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """Sizes of the sets, and what a perfect system would get."""
+        seconds = sum(len(clip.upper) for clip in self.test) / FRAME_RATE
+        floors = {name: round(value, 2) for name, value in self.pool.floors().items()}
+        return {
+            "held-out pieces of music": len(self.test),
+            "seconds": round(seconds, 1),
+            "dances to each": self.scale.dances,
+            "reference pool": f"{self.pool_size} {'pieces' if self.scale.piece else 'dances'}",
+            "half of the pool against half": ", ".join(f"FID {name} {value}" for name, value in floors.items()),
+        }
+
+    def real(self) -> Measured:
+        """Measure the real dances to the same music."""
+        return self._measured([{clip.name: clip.motion for clip in self.test if clip.motion is not None}])
+
+    def of(self, system: ExpressiveBailando) -> Measured:
+        """Dance to all held-out music."""
+        alone = replace(system.config.sampling, candidates=1)
+        rounds = []
+        for seed in range(self.scale.dances):
+            dances = {}
+            for clip in self.test:
+                music = held_out_clip(clip, self.feature_set).features
+                style = clip.style if clip.style in system.config.styles else None
+                dances[clip.name] = system.perform(system.choreograph(music, seed=seed, sampling=alone, style=style))
+            rounds.append(dances)
+        return self._measured(rounds)
+
+    def _measured(self, rounds: Sequence[dict[str, Motion]]) -> Measured:
+        distances = [asdict(self.pool.distances(self._pool_pieces(dances))) for dances in rounds]
+        takes = {
+            clip.name: _mean([_of_dance(dances[clip.name], clip.beats) for dances in rounds]) for clip in self.test
+        }
+        single = _mean([{k: v for k, v in take.items() if k != "seconds"} for take in takes.values()])
+        return Measured({**_mean(distances), **single}, takes)
+
+    def _pool_pieces(self, dances: dict[str, Motion]) -> list[np.ndarray]:
+        return [piece.positions for clip in self.test for piece in self._pieces(clip, dances[clip.name])]
+
+    def _pieces(self, clip: Clip, motion: Motion | None) -> list[Piece]:
+        if motion is None:
+            return []
+        if self.scale.piece:
+            return cut(motion.positions, motion.fps, clip.beats, self.scale.piece)
+        return [Piece(motion.positions, motion.fps, np.asarray(clip.beats))]
+
+
+def _of_dance(motion: Motion, beats: np.ndarray) -> dict[str, float]:
+    """Measure what a single dance has."""
+    positions, fps = motion.positions, motion.fps
+    score = corrected_beat_align(speed_minima(positions, fps), np.asarray(beats), motion.duration)
+    return {
+        "beat_align": score.score,
+        "beat_excess": score.excess,
+        "locking": rhythm(positions, fps, np.asarray(beats)).locking,
+        "speed": mean_speed(positions, fps),
+        "all_joints": speed_deviation(positions, fps)["all_joints"],
+        "frozen": frozen_share(positions, fps),
+        "skate": skate_ratio(positions, fps),
+        "jerk": mean_jerk(positions, fps),
+        "seconds": motion.duration,
+    }
+
+
+def _mean(values: Sequence[dict[str, float]]) -> dict[str, float]:
+    return {key: float(np.mean([value[key] for value in values])) for key in values[0]}
