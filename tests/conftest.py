@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,10 @@ from scipy.spatial.transform import Rotation
 
 from duende.models.gpt import CrossConditionalGPT, GPTConfig
 from duende.motion import SMPL24, Motion
+
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # Several processes with several threads each wait for one another.
+    torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")
