@@ -67,6 +67,15 @@ def test_pieces_decode_as_the_whole(
     np.testing.assert_allclose(debug.perform(codes).positions, whole.positions, atol=1e-4)
 
 
+def test_a_dance_begins_and_ends_without_a_jump() -> None:
+    starter = from_pretrained()
+    codes = np.stack([starter.choreograph(music(24), seed=seed, sampling=Sampling(1.0)) for seed in range(4)])
+    poses = np.stack(starter.poses(torch.from_numpy(codes)))
+    speed = (np.linalg.norm(np.diff(poses, axis=1), axis=-1) * 60).mean(axis=(0, 2))
+    # Without held codes the first four frames move half as fast again as the rest.
+    assert max(speed[:4].mean(), speed[-4:].mean()) < 1.2 * speed[8:-8].mean()
+
+
 def test_other_features_and_styles_are_refused(debug: expressive_bailando.ExpressiveBailando) -> None:
     with pytest.raises(DuendeError, match="full_band"):
         debug.dance(music(name="bailando"))

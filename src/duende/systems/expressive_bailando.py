@@ -26,6 +26,8 @@ from duende.systems.audition import audition
 from duende.systems.configuration import SystemConfig
 
 DECODED_AT_ONCE = 240
+HELD = 2
+"""Codes for which the first and the last are held outside a dance."""
 GLIDING = 0.5
 """Metres a second under which a decoded foot on the floor was meant to stand; captured feet stand under less."""
 
@@ -165,10 +167,15 @@ class ExpressiveBailando(nn.Module):
 
     @torch.inference_mode()
     def channels(self, codes: Tensor) -> list[np.ndarray]:
-        """Decode codes ``(B, T, 2)`` to upper, lower and root channels ``(B, 8 T, C)``."""
-        upper, lower = codes[..., 0], codes[..., 1]
+        """Decode codes ``(B, T, 2)`` to upper, lower and root channels ``(B, 8 T, C)``.
+
+        The first and last codes are held for a moment outside the dance: decoders make a jump where their codes begin.
+        """
+        held = torch.cat([codes[:, :1].expand(-1, HELD, -1), codes, codes[:, -1:].expand(-1, HELD, -1)], dim=1)
+        upper, lower = held[..., 0], held[..., 1]
         parts = (self.upper.decode(upper), self.lower.decode(lower), self.root(lower, self.lower))
-        return [part.float().cpu().numpy() for part in parts]
+        outside = HELD * self.upper.downsampling
+        return [part[:, outside:-outside].float().cpu().numpy() for part in parts]
 
     def _smoothed(self, channels: np.ndarray) -> np.ndarray:
         if not self.config.smoothing:
