@@ -16,15 +16,8 @@ from duende.datasets.store import INDEX, DanceSet
 from duende.errors import DuendeError
 from duende.files import replacing
 from duende.systems.expressive_bailando import ExpressiveBailando
-from duende.training.recipe import Recipe
-from duende.training.run import STAGES, StageReport, new_fabric, new_system, starting_codes, train_stage, usual_pace
-
-DEPENDS: dict[str, tuple[str, ...]] = {
-    "vqvae": ("seed", "precision", "representation", "vqvae"),
-    "root": (),
-    "gpt": ("gpt", "styled", "unheard"),
-}
-"""What of a recipe a stage depends on, beside the earlier stages."""
+from duende.training.recipe import DECISIVE, Recipe
+from duende.training.run import StageReport, new_fabric, new_system, starting_codes, train_stage, usual_pace
 
 
 class TrainedStages:
@@ -78,10 +71,10 @@ class TrainedStages:
     def folders(self, recipe: Recipe) -> dict[str, Path]:
         """Return where each stage of ``recipe`` is kept, in the order of training."""
         values = to_mapping(recipe)
-        known: dict[str, Any] = {"data": self.fingerprint}
+        known: dict[str, Any] = {"data": self.fingerprint, "seed": recipe.seed, "precision": recipe.precision}
         folders = {}
-        for name in [stage for stage in STAGES if stage in recipe.stages]:
-            known |= {key: values[key] for key in DEPENDS[name]}
+        for name in [stage for stage in DECISIVE if stage in recipe.stages]:
+            known |= {key: values[key] for key in DECISIVE[name]}
             known[f"{name} stage"] = values["stages"][name]
             digest = hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()[:12]
             folders[name] = self.folder / f"{name}-{digest}"

@@ -17,6 +17,13 @@ from duende.models.vqvae import VQVAEConfig
 from duende.motion.representation import PoseRepresentation
 from duende.systems.configuration import SystemConfig
 
+DECISIVE: dict[str, tuple[str, ...]] = {
+    "vqvae": ("representation", "vqvae"),
+    "root": (),
+    "gpt": ("gpt", "styled", "unheard"),
+}
+"""The stages in their order, with what of a recipe decides each, beside its own settings and all that is before it."""
+
 
 @dataclass(frozen=True)
 class StageConfig:
