@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,13 +38,7 @@ def frechet_distance(first: np.ndarray, second: np.ndarray) -> float:
         DuendeError: a set holds fewer than two dances, or the sets have different features.
     """
     _check(first, second)
-    difference = first.mean(axis=0) - second.mean(axis=0)
-    one, two = np.cov(first, rowvar=False), np.cov(second, rowvar=False)
-    # The trace of the root of a product of covariances, by symmetric matrices alone: never complex.
-    values, vectors = np.linalg.eigh(one)
-    root = (vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T
-    shared = np.sqrt(np.maximum(np.linalg.eigvalsh(root @ two @ root), 0.0)).sum()
-    return float(difference @ difference + np.trace(one) + np.trace(two) - 2 * shared)
+    return _Gaussian.of(first).distance(_Gaussian.of(second))
 
 
 def kernel_distance(first: np.ndarray, second: np.ndarray) -> float:
@@ -83,23 +78,60 @@ def bootstrap_interval(
     about the plain value.
     """
     rng = np.random.default_rng(seed)
+    _check(pool, dances)
+    real = _Gaussian.of(pool)
     values = np.array(
-        [frechet_distance(pool, dances[rng.integers(len(dances), size=len(dances))]) for _ in range(draws)]
+        [real.distance(_Gaussian.of(dances[rng.integers(len(dances), size=len(dances))])) for _ in range(draws)]
     )
     low, high = np.quantile(values - values.mean(), [(1 - share) / 2, (1 + share) / 2])
-    plain = frechet_distance(pool, dances)
+    plain = real.distance(_Gaussian.of(dances))
     return plain + float(low), plain + float(high)
 
 
 def half_floor(pool: np.ndarray, seed: int = 0, draws: int = 10) -> float:
     """Mean Fréchet distance of one random half of real dances from the other: what a perfect system would get."""
+    return float(real_from_real(pool, len(pool) // 2, seed=seed, draws=draws).mean())
+
+
+def real_from_real(
+    pool: np.ndarray,
+    count: int,
+    distance: Callable[[np.ndarray, np.ndarray], float] = frechet_distance,
+    seed: int = 0,
+    draws: int = 10,
+) -> np.ndarray:
+    """Distances ``(draws,)`` of ``count`` real dances, drawn at random, from the others of the pool ``(N, D)``.
+
+    A system that draws real dances as the pool does would get such values with as many dances.
+
+    Raises:
+        DuendeError: fewer than two dances would be on a side.
+    """
     rng = np.random.default_rng(seed)
     values = []
     for _ in range(draws):
         order = rng.permutation(len(pool))
-        half = len(pool) // 2
-        values.append(frechet_distance(pool[order[:half]], pool[order[half:]]))
-    return float(np.mean(values))
+        values.append(distance(pool[order[:count]], pool[order[count:]]))
+    return np.array(values)
+
+
+@dataclass(frozen=True, eq=False)
+class _Gaussian:
+    """A set ``(N, D)`` by its mean ``(D,)`` and a root ``(R, D)`` of its covariance ``root.T @ root``."""
+
+    mean: np.ndarray
+    root: np.ndarray
+
+    @classmethod
+    def of(cls, features: np.ndarray) -> _Gaussian:
+        mean = features.mean(axis=0)
+        return cls(mean, np.linalg.qr(features - mean, mode="r") / np.sqrt(len(features) - 1))
+
+    def distance(self, other: _Gaussian) -> float:
+        difference = self.mean - other.mean
+        # The trace of the root of the product of the covariances, as singular values: never complex.
+        shared = np.linalg.svd(self.root @ other.root.T, compute_uv=False).sum()
+        return float(difference @ difference + (self.root**2).sum() + (other.root**2).sum() - 2 * shared)
 
 
 def _check(first: np.ndarray, second: np.ndarray) -> None:

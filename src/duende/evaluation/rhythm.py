@@ -6,10 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from duende.errors import DuendeError
 from duende.motion.accents import nearness, phase_locking, speed_minima
 
 BEAT_WIDTH = 3 / 60
 """Seconds: three frames at 60 a second, the tolerance of the classic score."""
+MATCH = 0.07
+"""Seconds within which a dance beat is a music beat: mir_eval's tolerance for beat trackers."""
 
 
 def beat_align_score(dance: np.ndarray, music: np.ndarray) -> float:
@@ -63,6 +66,39 @@ def corrected_beat_align(
     ]
     chance = float(np.mean(moved))
     return CorrectedScore(score, chance, score - chance, float((1 + sum(m >= score for m in moved)) / (1 + shifts)))
+
+
+@dataclass(frozen=True)
+class BeatMatch:
+    """How many beats of dance and music are one another's, each used once.
+
+    Attributes:
+        precision: share of the dance beats that fall on a music beat.
+        recall: share of the music beats that are danced.
+        f_measure: harmonic mean of both.
+    """
+
+    precision: float
+    recall: float
+    f_measure: float
+
+
+def beat_match(dance: np.ndarray, music: np.ndarray, tolerance: float = MATCH) -> BeatMatch:
+    """Match dance beats with music beats (seconds, rising) within ``tolerance`` seconds, by mir_eval.
+
+    Unlike a beat tracker's score the first five seconds count, since dances are short.
+
+    Raises:
+        DuendeError: mir_eval is not installed.
+    """
+    try:
+        from mir_eval import onset  # type: ignore[import-untyped, unused-ignore]
+    except ImportError:
+        raise DuendeError("beat precision and recall need mir_eval; pip install 'duende[evaluate]'") from None
+    if len(dance) == 0 or len(music) == 0:
+        return BeatMatch(0.0, 0.0, 0.0)
+    f_measure, precision, recall = onset.f_measure(np.asarray(music), np.asarray(dance), window=tolerance)
+    return BeatMatch(float(precision), float(recall), float(f_measure))
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import numpy as np
 from duende.audio.music import FeatureSet
 from duende.datasets.store import Clip
 from duende.errors import DuendeError
+from duende.evaluation.genre import Example, GenreClassifier, learnable, windows_of
 from duende.evaluation.movement import frozen_share, mean_jerk, mean_speed, speed_deviation
 from duende.evaluation.pieces import Piece, cut
 from duende.evaluation.pool import ReferencePool
@@ -41,6 +42,13 @@ class GenerationMeasurement:
         pool = [piece.positions for clip in train for piece in self._pieces(clip, clip.motion)]
         self.pool = ReferencePool.of(pool)
         self.pool_size = len(pool)
+        examples = [
+            Example(windows_of(clip.motion.positions, clip.motion.fps), clip.take, clip.style)
+            for clip in train
+            if clip.motion is not None
+        ]
+        known = learnable(examples)
+        self.genres = GenreClassifier.fit(known) if known else None
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -74,11 +82,28 @@ class GenerationMeasurement:
 
     def _measured(self, rounds: Sequence[dict[str, Motion]]) -> Measured:
         distances = [asdict(self.pool.distances(self._pool_pieces(dances))) for dances in rounds]
-        takes = {
-            clip.name: _mean([_of_dance(dances[clip.name], clip.beats) for dances in rounds]) for clip in self.test
-        }
+        takes = {clip.name: _mean([self._of_dance(clip, dances[clip.name]) for dances in rounds]) for clip in self.test}
         single = _mean([{k: v for k, v in take.items() if k != "seconds"} for take in takes.values()])
         return Measured({**_mean(distances), **single}, takes)
+
+    def _of_dance(self, clip: Clip, motion: Motion) -> dict[str, float]:
+        """Measure what a single dance has."""
+        positions, fps, beats = motion.positions, motion.fps, np.asarray(clip.beats)
+        score = corrected_beat_align(speed_minima(positions, fps), beats, motion.duration)
+        values = {
+            "beat_align": score.score,
+            "beat_excess": score.excess,
+            "locking": rhythm(positions, fps, beats).locking,
+            "speed": mean_speed(positions, fps),
+            "all_joints": speed_deviation(positions, fps)["all_joints"],
+            "frozen": frozen_share(positions, fps),
+            "skate": skate_ratio(positions, fps),
+            "jerk": mean_jerk(positions, fps),
+            "seconds": motion.duration,
+        }
+        if self.genres and clip.style in self.genres.genres:
+            values["genre_accuracy"] = float(self.genres(windows_of(positions, fps)) == clip.style)
+        return values
 
     def _pool_pieces(self, dances: dict[str, Motion]) -> list[np.ndarray]:
         return [piece.positions for clip in self.test for piece in self._pieces(clip, dances[clip.name])]
@@ -91,22 +116,7 @@ class GenerationMeasurement:
         return [Piece(motion.positions, motion.fps, np.asarray(clip.beats))]
 
 
-def _of_dance(motion: Motion, beats: np.ndarray) -> dict[str, float]:
-    """Measure what a single dance has."""
-    positions, fps = motion.positions, motion.fps
-    score = corrected_beat_align(speed_minima(positions, fps), np.asarray(beats), motion.duration)
-    return {
-        "beat_align": score.score,
-        "beat_excess": score.excess,
-        "locking": rhythm(positions, fps, np.asarray(beats)).locking,
-        "speed": mean_speed(positions, fps),
-        "all_joints": speed_deviation(positions, fps)["all_joints"],
-        "frozen": frozen_share(positions, fps),
-        "skate": skate_ratio(positions, fps),
-        "jerk": mean_jerk(positions, fps),
-        "seconds": motion.duration,
-    }
-
-
 def _mean(values: Sequence[dict[str, float]]) -> dict[str, float]:
-    return {key: float(np.mean([value[key] for value in values])) for key in values[0]}
+    """Average each value over the dictionaries that have it."""
+    keys = {key for value in values for key in value}
+    return {key: float(np.mean([value[key] for value in values if key in value])) for key in sorted(keys)}

@@ -95,8 +95,9 @@ def findings(results: Results, table: Table, claim: Claim) -> list[Finding]:
 def _takes(results: Results, claim: Claim, key: str, seeds: list[str]) -> Takes | None:
     """Collect a measure that single takes have; None where they have none, or where there is but one take."""
     mine, others = (results.runs[row] for row in (claim.row, claim.other))
-    names = sorted(set.intersection(*(set(run[seed].takes) for run in (mine, others) for seed in seeds)))
-    if len(names) < 2 or any(key not in run[seed].takes[n] for run in (mine, others) for seed in seeds for n in names):
+    runs = [run[seed].takes for run in (mine, others) for seed in seeds]
+    names = sorted(set.intersection(*({name for name, values in run.items() if key in values} for run in runs)))
+    if len(names) < 2:
         return None
     real = results.runs.get(REAL, {}).get("", Measured({})).takes
     first = mine[seeds[0]].takes

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
 
+from duende.evaluation.intervals import mean_interval
 from duende.experiments.tables import Better
 
 
@@ -42,11 +42,7 @@ class Finding:
 
 def estimate(values: Sequence[float]) -> Estimate:
     """Average values of independent runs."""
-    mean, count = float(np.mean(values)), len(values)
-    if count < 2:
-        return Estimate(mean, float("nan"), float("nan"), count)
-    half = float(stats.t.ppf(0.975, count - 1) * np.std(values, ddof=1) / np.sqrt(count))
-    return Estimate(mean, mean - half, mean + half, count)
+    return Estimate(*mean_interval(values), len(values))
 
 
 def gain(value: np.ndarray, other: np.ndarray, real: np.ndarray | float | None, better: Better) -> np.ndarray:

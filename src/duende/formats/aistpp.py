@@ -23,6 +23,8 @@ _ALLOWED = {
     ("numpy._core.multiarray", "_reconstruct"),
     ("numpy.core.multiarray", "scalar"),
     ("numpy._core.multiarray", "scalar"),
+    ("numpy.core.numeric", "_frombuffer"),
+    ("numpy._core.numeric", "_frombuffer"),
     ("_codecs", "encode"),
 }
 
@@ -43,11 +45,30 @@ def load_arrays(path: Path) -> dict[str, Any]:
         DuendeError: the file is missing or damaged, or holds more than arrays.
     """
     try:
-        values = _ArraysOnly(io.BytesIO(path.read_bytes())).load()
+        content = path.read_bytes()
     except FileNotFoundError:
         raise DuendeError(f"no file {path}; check the name") from None
+    except OSError as error:
+        raise DuendeError(f"{path} cannot be read ({error.strerror}); check its permissions") from error
+    return unpickle_arrays(content, path)
+
+
+def unpickle_arrays(content: bytes, path: Path) -> dict[str, Any]:
+    """Build the dictionary of arrays that ``content`` pickles, alone or within an object array without axes.
+
+    Args:
+        content: the pickle itself.
+        path: of the file that it was found in, for messages.
+
+    Raises:
+        DuendeError: it is damaged, or holds more than arrays.
+    """
+    try:
+        values = _ArraysOnly(io.BytesIO(content)).load()
     except Exception as error:
         raise DuendeError(f"{path} is not a pickle of arrays and was not opened ({error}); copy it again") from error
+    if isinstance(values, np.ndarray) and values.shape == ():
+        values = values.item()
     if not isinstance(values, dict):
         raise DuendeError(f"{path} holds a {type(values).__name__}, a dictionary of arrays is expected")
     return values
@@ -57,18 +78,26 @@ def read_aistpp(path: str | Path) -> Motion:
     """Read SMPL poses at zero shape, 60 fps, in metres (the translation is divided by the file's scale).
 
     Raises:
-        DuendeError: the file is missing, damaged, holds code, or lacks poses or translation.
+        DuendeError: the file is missing, damaged or holds code, or its poses, translation or scale are wrong.
     """
     path = Path(path)
     values = load_arrays(path)
     try:
         poses = np.asarray(values["smpl_poses"], dtype=np.float64)
-        scale = float(np.ravel(values.get("smpl_scaling", 1.0))[0])
-        root = np.asarray(values["smpl_trans"], dtype=np.float64) / scale
-        rotations = Rotation.from_rotvec(poses.reshape(-1, 3)).as_quat().reshape(len(poses), 24, 4)
+        scale = np.ravel(np.asarray(values.get("smpl_scaling", 1.0), dtype=np.float64))
+        root = np.asarray(values["smpl_trans"], dtype=np.float64)
     except (KeyError, ValueError, TypeError) as error:
         raise DuendeError(f"{path} needs smpl_poses (T, 72) and smpl_trans (T, 3): {error}") from error
-    return Motion(rotations, root, FPS)
+    frames = len(poses) if poses.ndim else 0
+    if frames == 0 or poses.shape not in ((frames, 72), (frames, 24, 3)) or root.shape != (frames, 3):
+        shapes = f"{poses.shape} and {root.shape}"
+        raise DuendeError(f"{path} needs smpl_poses (T, 72) and smpl_trans (T, 3), got {shapes}; copy it again")
+    if len(scale) != 1 or not (np.isfinite(scale).all() and scale[0] > 0):
+        raise DuendeError(f"{path}: smpl_scaling is {scale}, one positive number is expected; copy it again")
+    if not (np.isfinite(poses).all() and np.isfinite(root).all()):
+        raise DuendeError(f"{path} holds values that are not finite numbers (NaN or infinity); copy it again")
+    rotations = Rotation.from_rotvec(poses.reshape(-1, 3)).as_quat().reshape(frames, 24, 4)
+    return Motion(rotations, root / scale[0], FPS)
 
 
 @dataclass(frozen=True)

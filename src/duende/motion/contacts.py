@@ -16,6 +16,8 @@ SHORTEST = 0.08
 """Seconds: shorter stands and shorter gaps in them are noise."""
 SKATING_SPEED = 0.15
 """Metres a second over which a foot on the floor skates."""
+ON_FLOOR = 0.05
+"""Share of frames in which some joint is taken to lie lower than the floor: landings overshoot."""
 
 
 def foot_contacts(
@@ -59,9 +61,31 @@ def skate_ratio(positions: np.ndarray, fps: float, skeleton: Skeleton = SMPL24) 
     return float(skating.any(axis=1).mean())
 
 
+def standing_floor(positions: np.ndarray) -> float:
+    """Height in metres of a dance's floor: one for all of it, so that a dance that sinks or hovers is seen to do so.
+
+    It is the height under which the lowest joint lies in :data:`ON_FLOOR` of the frames. Files do not tell where their
+    floor is: Bailando's dances begin with the pelvis at the origin.
+
+    Args:
+        positions: ``(T, J, 3)`` metres, Y up.
+    """
+    return float(np.quantile(positions[..., 1].min(axis=1), ON_FLOOR))
+
+
+def foot_height(positions: np.ndarray, skeleton: Skeleton = SMPL24) -> float:
+    """Mean over frames of how far the lowest foot joint lies over the floor at 0, in metres: jumps and hovering."""
+    return float(np.maximum(positions[:, list(skeleton.feet), 1].min(axis=1), 0.0).mean())
+
+
+def penetration_depth(positions: np.ndarray) -> float:
+    """Mean over frames of how far the lowest joint of ``(T, J, 3)`` lies under the floor at 0, in metres."""
+    return float(np.maximum(-positions[..., 1].min(axis=1), 0.0).mean())
+
+
 def floor_penetration(motion: Motion) -> float:
     """Mean over frames of how far the lowest joint lies under the floor, in metres."""
-    return float(np.maximum(-motion.positions[..., 1].min(axis=1), 0.0).mean())
+    return penetration_depth(motion.positions)
 
 
 def floor_gap(motion: Motion) -> float:
