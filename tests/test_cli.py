@@ -111,7 +111,7 @@ def test_a_full_disk_leaves_nothing_behind(
 
 
 def test_every_command_has_help(capsys: pytest.CaptureFixture[str]) -> None:
-    for command in ("dance", "train", "data", "compare", "info"):
+    for command in ("dance", "train", "data", "compare", "evaluate", "reproduce", "figures", "study", "info"):
         with pytest.raises(SystemExit) as ended:
             main([command, "--help"])
         assert ended.value.code == 0

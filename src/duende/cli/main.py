@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from duende import __version__
-from duende.cli import compare, dance, data, evaluate, figures, info, reproduce, sanity, tempo, train
+from duende.cli import compare, dance, data, evaluate, figures, info, reproduce, sanity, study, tempo, train
 from duende.errors import DuendeError
 
-COMMANDS = (dance, train, data, compare, evaluate, reproduce, figures, sanity, tempo, info)
+COMMANDS = (dance, train, data, compare, evaluate, reproduce, figures, study, sanity, tempo, info)
 
 
 class _Parser(argparse.ArgumentParser):
