@@ -113,7 +113,11 @@ def _found(table: Table, results: Results) -> str:
             gain = _number(found.gain * measure.factor, digits)
             cells = (claim.text, measure.title, gain, interval(found.over_seeds), interval(found.over_takes))
             lines.append(f"| {' | '.join(cells)} | {found.verdict} |")
-    return "\n".join(lines) + "\n" if len(lines) > 2 else ""
+    count = len(lines) - 2
+    if not count:
+        return ""
+    lines += ["", f"{count} comparisons at 95 %: of so many, {count / 20:.1f} would reach a verdict by chance."]
+    return "\n".join(lines) + "\n"
 
 
 def _markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
