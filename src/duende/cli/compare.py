@@ -43,7 +43,7 @@ def run(options: argparse.Namespace) -> None:
         raise DuendeError(f"{options.data} holds no held-out clips; build it again with: duende data starter")
     features = present(system.config.feature_set)
     sampling = chosen_sampling(options, system.config.sampling)
-    composed = [held_out_clip(clip, features) for clip in clips]
+    known = [held_out_clip(clip, features) for clip in clips if clip.music is not None]
     real = []
     for path in options.songs:
         song = Song.read(path)
@@ -51,7 +51,7 @@ def run(options: argparse.Namespace) -> None:
         real.append(HeldOut(Path(path).stem, extract_features(song, features, track_beats(song))))
     codes = reconstruction(system, clips)
     tables = {}
-    for name, music in (("composed music", composed), ("real songs", real)):
+    for name, music in (("held-out music", known), ("real songs", real)):
         if music:
             with tqdm(desc=name, file=sys.stderr, leave=False) as bar:
 

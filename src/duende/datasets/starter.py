@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from multiprocessing import get_context
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from duende.datasets.building import Progress, build_take, in_processes
 from duende.datasets.retiming import Retimed, best_locking, on_known_tempo, retime, shuffled
-from duende.datasets.store import INDEX, SCHEMA, Clip, write_clip, write_index
+from duende.datasets.store import INDEX, SCHEMA, Clip, write_index
 from duende.datasets.takes import Take, find_takes, held_out
 from duende.errors import DuendeError
 from duende.files import replacing
@@ -72,7 +72,7 @@ def build_starter(
     variants: int = 6,
     seed: int = 0,
     workers: int = 2,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
     music: bool = True,
 ) -> dict[str, Any]:
     """Build the set in ``out``; built again, it goes on where it stopped.
@@ -103,42 +103,23 @@ def build_starter(
     plans = {take.name: _plans(take, take.group in outside, variants, (seed, music, font, identity)) for take in takes}
     # A folder without an index is an unfinished set.
     (out / INDEX).unlink(missing_ok=True)
-    reports = _build_all(list(plans.values()), out, workers, progress)
+    jobs = sorted(plans.values(), key=lambda plans: -plans[0].take.path.stat().st_size * len(plans))
+    made = in_processes(partial(_build, out=out), jobs, workers, progress, count=len)
+    reports = {job[0].take.name: report for job, report in zip(jobs, made, strict=True)}
     report = {"summary": summary(reports), "takes": reports}
     out.mkdir(parents=True, exist_ok=True)
     with replacing(out / "report.json") as path:
         path.write_text(json.dumps(report, indent=1, sort_keys=True), encoding="utf-8")
-    made = [(plan.name, plan.split) for name in plans for plan in plans[name] if reports[name]["used"]]
-    if not made:
+    clips = [(plan.name, plan.split) for name in plans for plan in plans[name] if reports[name]["used"]]
+    if not clips:
         raise DuendeError(f"no take could be used; {out / 'report.json'} says why")
-    write_index(out, sorted(made), identity, {"seed": seed, "representation": "heading", "music": music})
+    write_index(out, sorted(clips), identity, {"seed": seed, "representation": "heading", "music": music})
     return report
 
 
 def _plans(take: Take, outside: bool, variants: int, rest: tuple[int, bool, Path | None, str]) -> list[Plan]:
     split = "test" if outside else "train"
     return [Plan(take, split, variant, *rest) for variant in range(1 if outside else variants)]
-
-
-def _build_all(
-    jobs: Sequence[list[Plan]], out: Path, workers: int, progress: Callable[[int, int], None] | None
-) -> dict[str, Any]:
-    total, done, reports = sum(len(plans) for plans in jobs), 0, {}
-    # The longest first, so that no process is left alone with one at the end.
-    jobs = sorted(jobs, key=lambda plans: -plans[0].take.path.stat().st_size * len(plans))
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        waiting = {pool.submit(_build, plans, out): plans for plans in jobs}
-        try:
-            for future in as_completed(waiting):
-                plans = waiting[future]
-                reports[plans[0].take.name] = future.result()
-                done += len(plans)
-                if progress:
-                    progress(done, total)
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-    return reports
 
 
 def steady(take: Take) -> tuple[Motion, Retimed | None, str]:
@@ -202,31 +183,18 @@ CONTROL = ("chance_before", "chance_after", "chance_after_beat", "chance_change"
 
 def _build(plans: Sequence[Plan], out: Path) -> dict[str, Any]:
     """Build all clips of a take that are not there yet; return what became of it."""
-    record = out / f"{plans[0].take.name}.json"
-    known: dict[str, Any] = json.loads(record.read_text(encoding="utf-8")) if record.exists() else {}
-    keys = {plan.name: plan.key() for plan in plans}
-    done = {name for name, key in known.get("clips", {}).items() if keys.get(name) == key}
-    missing = [plan for plan in plans if plan.name not in done or (known["used"] and not _written(plan, out))]
-    if not missing:
-        return known
-    try:
-        motion, retimed, reason = steady(plans[0].take)
-    except DuendeError as error:
-        motion, retimed, reason = None, None, str(error)
-    report: dict[str, Any] = {"clips": keys, "used": retimed is not None, "reason": reason}
-    if motion is not None and retimed is not None:
-        # A clip that is being replaced must not pass for the old one if the build is stopped now.
-        record.unlink(missing_ok=True)
-        for plan in missing:
-            write_clip(_clip(plan, retimed, out), out / f"{plan.name}.npz")
-        report |= _measures(plans[0], motion, retimed)
-    with replacing(record) as temporary:
-        temporary.write_text(json.dumps(report), encoding="utf-8")
-    return report
 
+    def make(missing: list[Plan]) -> tuple[dict[str, Any], Iterable[Clip]]:
+        try:
+            motion, retimed, reason = steady(plans[0].take)
+        except DuendeError as error:
+            return {"used": False, "reason": str(error)}, ()
+        if retimed is None:
+            return {"used": False, "reason": reason}, ()
+        report = {"used": True, "reason": reason, **_measures(plans[0], motion, retimed)}
+        return report, (_clip(plan, retimed, out) for plan in missing)
 
-def _written(plan: Plan, out: Path) -> bool:
-    return (out / f"{plan.name}.npz").exists()
+    return build_take(out / f"{plans[0].take.name}.json", plans, make)
 
 
 def _measures(plan: Plan, motion: Motion, retimed: Retimed) -> dict[str, Any]:

@@ -27,14 +27,14 @@ class Clip:
         name: unique in the set.
         take: recording that it comes from.
         style: of dance and music.
-        split: ``"train"`` or ``"test"``.
-        tempo: beats a minute.
+        split: ``"train"`` or ``"test"``; ``"other"`` in a set of recordings whose split lists do not name it.
+        tempo: beats a minute, 0 where it is not known.
         mirrored: whether left and right are exchanged.
         upper: ``(T, 45)`` channels at 60 a second, T a multiple of 8.
         lower: ``(T, 27)``.
         root: ``(T, R)``.
-        music: ``(T / 8, D)`` features, None in a set without music.
-        beats: seconds.
+        music: ``(T / 8, D)`` features, None for a dance without music.
+        beats: seconds, none for a dance without music.
         downbeats: seconds.
         motion: the dance itself; kept for one variant of each take, None for the others.
     """
@@ -97,6 +97,16 @@ class DanceSet:
     def representation(self) -> str:
         """How the clips' poses became channels, see :class:`PoseRepresentation`."""
         return str(self.index.get("representation", "heading"))
+
+    @property
+    def songs(self) -> dict[str, dict[str, Any]]:
+        """Whole songs of recordings by name: ``beats``, ``downbeats`` and ``duration`` in seconds, and ``tempo``."""
+        return dict(self.index.get("songs", {}))
+
+    @property
+    def song_of(self) -> dict[str, str]:
+        """Name of the song of each recorded clip that has one; a song that was not at hand is not in ``songs``."""
+        return dict(self.index.get("song_of", {}))
 
     @cached_property
     def names(self) -> list[str]:

@@ -84,14 +84,31 @@ def find_takes(folders: Sequence[Path]) -> list[Take]:
     Raises:
         DuendeError: a folder does not exist or holds no motion, or two takes would have one name.
     """
-    takes = []
-    for folder in folders:
-        if not folder.is_dir():
-            raise DuendeError(f"no folder {folder}; name folders of {', '.join(SUFFIXES)} files")
-        found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
-        if not found:
-            raise DuendeError(f"{folder} holds no motion ({', '.join(SUFFIXES)})")
-        takes += [take for path in found if (take := describe(path)) is not None]
+    takes = [take for folder in folders for path in motion_files(folder) if (take := describe(path)) is not None]
+    check_names(takes)
+    return takes
+
+
+def motion_files(folder: Path) -> list[Path]:
+    """List the files of motion in a folder and those in it, sorted.
+
+    Raises:
+        DuendeError: it does not exist or holds none.
+    """
+    if not folder.is_dir():
+        raise DuendeError(f"no folder {folder}; name folders of {', '.join(SUFFIXES)} files")
+    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
+    if not found:
+        raise DuendeError(f"{folder} holds no motion ({', '.join(SUFFIXES)})")
+    return found
+
+
+def check_names(takes: Iterable[Take]) -> None:
+    """Refuse two takes of one name.
+
+    Raises:
+        DuendeError: there are two.
+    """
     known: dict[str, Path] = {}
     for take in takes:
         if take.name in known:
@@ -99,7 +116,6 @@ def find_takes(folders: Sequence[Path]) -> list[Take]:
                 f"{known[take.name]} and {take.path} would both be called {take.name!r}; rename one of the folders"
             )
         known[take.name] = take.path
-    return takes
 
 
 def describe(path: Path) -> Take | None:

@@ -100,7 +100,8 @@ def verdicts(
 
 def _verdict(kind: str, pieces: Sequence[Piece], pool: ReferencePool) -> Verdict:
     distances = pool.distances([piece.positions for piece in pieces])
-    scores = [corrected_beat_align(speed_minima(piece.positions, piece.fps), piece.beats, PIECE) for piece in pieces]
+    heard = [piece for piece in pieces if len(piece.beats)]
+    scores = [corrected_beat_align(speed_minima(piece.positions, piece.fps), piece.beats, PIECE) for piece in heard]
     fps = pieces[0].fps
 
     def mean(measure: Callable[[np.ndarray], float]) -> float:
@@ -114,8 +115,8 @@ def _verdict(kind: str, pieces: Sequence[Piece], pool: ReferencePool) -> Verdict
         fid_geometric=distances.fid_geometric,
         kernel_kinetic_corrected=distances.kernel_kinetic_corrected,
         diversity_kinetic=distances.diversity_kinetic,
-        beat_align=float(np.mean([score.score for score in scores])),
-        beat_excess=float(np.mean([score.excess for score in scores])),
+        beat_align=float(np.mean([score.score for score in scores])) if scores else float("nan"),
+        beat_excess=float(np.mean([score.excess for score in scores])) if scores else float("nan"),
         foot_contact=mean(physical_foot_contact),
         foot_contact_si=mean(lambda dance: physical_foot_contact_si(dance, fps)),
         speed=mean(lambda dance: mean_speed(dance, fps)),

@@ -33,32 +33,49 @@ def load_mocap(path: str | Path, fps: float | None = None, skip_first: bool = Tr
     Raises:
         DuendeError: the file cannot be read, or its skeleton is not known.
     """
+    return load_recording(path, fps, skip_first)[0]
+
+
+def load_recording(path: str | Path, fps: float | None = None, skip_first: bool = True) -> tuple[Motion, float]:
+    """Read a file as :func:`load_mocap` does; return too how many seconds were left out at its start.
+
+    Raises:
+        DuendeError: the file cannot be read, or its skeleton is not known.
+    """
     path = Path(path)
-    if path.suffix.lower() == ".bvh":
-        motion = _from_bvh(path, fps, skip_first)
-    elif path.suffix.lower() == ".npz":
-        motion = read_g1(path) if is_robot(path) else on_floor(read_npz(path))
-    elif path.suffix.lower() == ".pkl":
-        motion = on_floor(read_aistpp(path))
-    else:
-        raise DuendeError(f"{path}: motion is read from {', '.join(SUFFIXES)}; convert it to one of these")
-    return motion.resampled(FPS)
+    try:
+        motion, skipped = _read(path, fps, skip_first)
+    except DuendeError as error:
+        raise error if str(path) in str(error) else DuendeError(f"{path}: {error}") from error
+    except (ValueError, TypeError, IndexError, ArithmeticError) as error:
+        raise DuendeError(f"{path} holds no motion that can be read ({error}); export it again") from error
+    return motion.resampled(FPS), skipped
 
 
-def _from_bvh(path: Path, fps: float | None, skip_first: bool) -> Motion:
+def _read(path: Path, fps: float | None, skip_first: bool) -> tuple[Motion, float]:
+    suffix = path.suffix.lower()
+    if suffix == ".bvh":
+        return _from_bvh(path, fps, skip_first)
+    if suffix == ".npz":
+        return (read_g1(path) if is_robot(path) else on_floor(read_npz(path))), 0.0
+    if suffix == ".pkl":
+        return on_floor(read_aistpp(path)), 0.0
+    raise DuendeError(f"{path}: motion is read from {', '.join(SUFFIXES)}; convert it to one of these")
+
+
+def _from_bvh(path: Path, fps: float | None, skip_first: bool) -> tuple[Motion, float]:
     source = read_bvh(path, fps, ends=True)
     if source.skeleton.names == SMPL24.names or set(SMPL24.names) <= set(source.skeleton.names):
-        return _ours(source)
+        return _ours(source), 0.0
     names = source.skeleton.names
+    skipped = 0
     if skip_first and len(source) > 2 and _apart(source):
         # What follows the T-pose still swings out of it.
-        source = source.cropped(1 + round(SETTLING * source.fps), len(source))
+        skipped = 1 + round(SETTLING * source.fps)
+        source = source.cropped(skipped, len(source))
     positions = source.positions
     joints = {name: positions[:, index] for index, name in enumerate(names)}
-    try:
-        return retarget(joints, source.fps)
-    except DuendeError as error:
-        raise DuendeError(f"{path}: {error}") from error
+    return retarget(joints, source.fps), skipped / source.fps
 
 
 def _ours(source: Motion) -> Motion:
