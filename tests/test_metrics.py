@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import scipy.linalg
@@ -20,10 +22,11 @@ from duende.evaluation.distributions import (
 )
 from duende.evaluation.geometric import geometric_features
 from duende.evaluation.kinetic import Form, kinetic_features
-from duende.evaluation.pieces import Piece
+from duende.evaluation.pieces import Piece, cut
 from duende.evaluation.rhythm import beat_align_score, corrected_beat_align
-from duende.evaluation.sanity import PIECE, markdown, verdicts
+from duende.evaluation.sanity import PIECE, at_double_rate, markdown, verdicts
 from duende.evaluation.tempo import evidence, tempo_evidence
+from duende.formats.load import load_mocap
 from duende.motion import SMPL24, Motion
 from duende.motion.accents import resultant
 
@@ -295,6 +298,16 @@ def test_the_resultant_is_one_for_a_steady_beat_and_counts_for_nothing_without_e
     assert resultant(np.arange(10) * 0.5, 60.0) == pytest.approx(0.0, abs=1e-9)
     assert resultant(np.zeros(0), 100.0) == 0.0
     assert evidence([np.zeros(0), np.arange(4) * 0.5], 120.0) == pytest.approx(4.0)
+
+
+@pytest.mark.shared_data
+def test_twice_the_frame_rate_leaves_measures_of_real_dances_as_they_are(shared_data: Path) -> None:
+    dances = [load_mocap(path) for path in sorted((shared_data / "aistpp" / "motions").glob("*.pkl"))[:6]]
+    pieces = [piece for dance in dances for piece in cut(dance.positions, dance.fps, np.zeros(0), PIECE)]
+    factors = at_double_rate(pieces)
+    # EDGE's measure halves its steps and more: that is why the other is there.
+    assert factors.pop("foot contact") < 0.5
+    assert all(0.98 < factor < 1.02 for factor in factors.values()), factors
 
 
 def test_metrics_say_of_known_dances_what_they_should() -> None:

@@ -7,7 +7,7 @@ import argparse
 from duende.datasets.store import DanceSet
 from duende.errors import DuendeError
 from duende.evaluation.pieces import pieces_of
-from duende.evaluation.sanity import PIECE, markdown, verdicts
+from duende.evaluation.sanity import PIECE, at_double_rate, markdown, verdicts
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,3 +28,5 @@ def run(options: argparse.Namespace) -> None:
     found, floors = verdicts(reference, pieces, options.seed)
     print(f"{len(pieces)} held-out pieces of {PIECE:g} s against {len(reference)} of the training split\n")
     print(markdown(found, floors))
+    factors = ", ".join(f"{name} × {factor:.3f}" for name, factor in at_double_rate(pieces).items())
+    print(f"The same real dances at twice the frame rate: {factors}.")

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.ndimage import gaussian_filter1d
 
 from duende.evaluation.kinetic import centred_dance
+from duende.evaluation.movement import smooth_derivative
 from duende.motion import SMPL24
-
-SMOOTHING = 0.025
-"""Seconds (a deviation) over which movement is smoothed before it is differentiated, whatever the frame rate."""
 
 
 def physical_foot_contact(positions: np.ndarray) -> float:
@@ -36,9 +33,9 @@ def physical_foot_contact_si(positions: np.ndarray, fps: float) -> float:
         positions: ``(T, 24, 3)`` metres, Y up.
         fps: frames a second.
     """
-    smooth = gaussian_filter1d(centred_dance(positions), SMOOTHING * fps, axis=0, mode="nearest")
-    velocity = np.gradient(smooth, 1 / fps, axis=0)
-    acceleration = np.gradient(velocity[:, 0], 1 / fps, axis=0)
+    centred = centred_dance(positions)
+    velocity = smooth_derivative(centred, fps, 1)
+    acceleration = smooth_derivative(centred[:, 0], fps, 2)
     acceleration[:, 1] = np.maximum(acceleration[:, 1], 0.0)
     speed = np.linalg.norm(velocity[:, SMPL24.feet][..., [0, 2]], axis=-1)
     return float((_slower(speed) * np.linalg.norm(acceleration, axis=1)).mean())

@@ -6,12 +6,15 @@ Positions are ``(T, J, 3)`` metres, Y up.
 from __future__ import annotations
 
 import numpy as np
+from scipy.ndimage import gaussian_filter1d
 
 from duende.motion import SMPL24
 
 WRIST, CHEST = SMPL24.index("left_wrist"), SMPL24.index("spine3")
 BANDS = ((0.0, 1.0), (1.0, 3.0), (3.0, 6.0), (6.0, 12.0), (12.0, 30.0))
 """Hertz; people dance below 6, tremble above 12."""
+SMOOTHING = 0.025
+"""Seconds (a deviation) over which movement is smoothed where it is differentiated."""
 
 
 def joint_error(real: np.ndarray, other: np.ndarray) -> float:
@@ -67,5 +70,15 @@ def mean_speed(positions: np.ndarray, fps: float) -> float:
 
 
 def mean_jerk(positions: np.ndarray, fps: float) -> float:
-    """Mean size of the third derivative of joint positions in m/s³."""
-    return float(np.linalg.norm(np.diff(positions, n=3, axis=0), axis=-1).mean() * fps**3)
+    """Mean size of the third derivative of joint positions in m/s³, smoothed so that the frame rate does not matter."""
+    return float(np.linalg.norm(smooth_derivative(positions, fps, 3), axis=-1).mean())
+
+
+def smooth_derivative(positions: np.ndarray, fps: float, order: int) -> np.ndarray:
+    """Return a derivative of ``(T, ...)`` by time, through a Gaussian whose width does not depend on the frame rate.
+
+    Differences of neighbouring frames would hold faster movement, and more noise, the higher the frame rate is.
+    """
+    return np.asarray(
+        gaussian_filter1d(positions, SMOOTHING * fps, axis=0, order=order, mode="nearest", truncate=6.0) * fps**order
+    )

@@ -66,7 +66,7 @@ def _rates(systems: Mapping[str, Sequence[ScoredDance]]) -> str:
     listed = ", ".join(f"{rate:g}" for rate in rates[:-1]) + f" and {rates[-1]:g}"
     return (
         f"Mixed frame rates: {listed}; all brought to {FPS:g}. A dance holds no movement faster than half its own "
-        "rate: jerk and power over 12 Hz are not comparable between rates."
+        "rate: the share of power over 12 Hz is not comparable between rates."
     )
 
 

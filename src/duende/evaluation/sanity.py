@@ -11,12 +11,14 @@ from dataclasses import asdict, dataclass, replace
 import numpy as np
 
 from duende.evaluation.contact import physical_foot_contact, physical_foot_contact_si
+from duende.evaluation.intervals import mean_interval
 from duende.evaluation.movement import frozen_share, mean_jerk, mean_speed
 from duende.evaluation.pieces import Piece
 from duende.evaluation.pool import ReferencePool
 from duende.evaluation.rhythm import corrected_beat_align
 from duende.motion.accents import speed_minima
 from duende.motion.contacts import skate_ratio
+from duende.motion.resampling import resampled_positions
 
 PIECE = 6.0
 """Seconds: dances are cut into pieces of one length, so that length does not tell them apart."""
@@ -37,6 +39,7 @@ class Verdict:
     diversity_kinetic: float
     beat_align: float
     beat_excess: float
+    beat_excess_interval: float
     foot_contact: float
     foot_contact_si: float
     speed: float
@@ -107,6 +110,7 @@ def _verdict(kind: str, pieces: Sequence[Piece], pool: ReferencePool) -> Verdict
     def mean(measure: Callable[[np.ndarray], float]) -> float:
         return float(np.mean([measure(piece.positions) for piece in pieces]))
 
+    excess, _, high = mean_interval([score.excess for score in scores] or [float("nan")])
     return Verdict(
         kind=kind,
         pieces=len(pieces),
@@ -116,7 +120,8 @@ def _verdict(kind: str, pieces: Sequence[Piece], pool: ReferencePool) -> Verdict
         kernel_kinetic_corrected=distances.kernel_kinetic_corrected,
         diversity_kinetic=distances.diversity_kinetic,
         beat_align=float(np.mean([score.score for score in scores])) if scores else float("nan"),
-        beat_excess=float(np.mean([score.excess for score in scores])) if scores else float("nan"),
+        beat_excess=excess,
+        beat_excess_interval=high - excess,
         foot_contact=mean(physical_foot_contact),
         foot_contact_si=mean(lambda dance: physical_foot_contact_si(dance, fps)),
         speed=mean(lambda dance: mean_speed(dance, fps)),
@@ -126,12 +131,36 @@ def _verdict(kind: str, pieces: Sequence[Piece], pool: ReferencePool) -> Verdict
     )
 
 
+def at_double_rate(pieces: Sequence[Piece]) -> dict[str, float]:
+    """Return by what factor measures change when the same dances come at twice the frame rate: 1 is as it should be."""
+    measures: dict[str, Callable[[np.ndarray, float], float]] = {
+        "foot contact": lambda dance, fps: physical_foot_contact(dance),
+        "foot contact si": physical_foot_contact_si,
+        "speed": mean_speed,
+        "frozen": frozen_share,
+        "jerk": mean_jerk,
+        "skate": skate_ratio,
+    }
+    doubled = [resampled_positions(piece.positions, piece.fps, 2 * piece.fps) for piece in pieces]
+    factors = {}
+    for name, measure in measures.items():
+        plain = sum(measure(piece.positions, piece.fps) for piece in pieces)
+        double = sum(measure(d, 2 * p.fps) for d, p in zip(doubled, pieces, strict=True))
+        factors[name] = double / plain if plain else 1.0
+    return factors
+
+
 def markdown(found: Sequence[Verdict], floors: dict[str, float]) -> str:
     """Write the verdicts as a table with a row for each metric."""
     lines = ["| | " + " | ".join(verdict.kind for verdict in found) + " | half of the pool against half |"]
     lines.append("|---|" + "---|" * (len(found) + 1))
-    for name in [name for name in asdict(found[0]) if name not in ("kind", "pieces")]:
+    for name in [name for name in asdict(found[0]) if name not in ("kind", "pieces", "beat_excess_interval")]:
         floor = floors.get(name.removeprefix("fid_"))
-        cells = " | ".join(f"{asdict(verdict)[name]:.3g}" for verdict in found)
+        cells = " | ".join(_cell(verdict, name) for verdict in found)
         lines.append(f"| {name.replace('_', ' ')} | {cells} | {'' if floor is None else f'{floor:.3g}'} |")
     return "\n".join(lines) + "\n"
+
+
+def _cell(verdict: Verdict, name: str) -> str:
+    value = f"{asdict(verdict)[name]:.3g}"
+    return f"{value} ± {verdict.beat_excess_interval:.2g}" if name == "beat_excess" else value

@@ -20,6 +20,8 @@ from duende.motion.representation import PoseRepresentation
 from duende.training.recipe import Recipe
 from duende.training.run import StageReport
 
+MEASURES = 2
+"""Raised whenever the same dances would be measured otherwise, so that what was kept is measured again."""
 Announce = Callable[[str], None]
 """Called with a sentence on what comes next."""
 
@@ -109,6 +111,7 @@ def _facts(scale: ScaleFolder, stages: TrainedStages) -> dict[str, Any]:
     return {
         "scale": f"{scale.folder.name}: {scale.scale.about}",
         "training clips": len(stages.train),
+        "measures": f"revision {MEASURES}",
         "data": stages.fingerprint[:12],
     }
 

@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 from numpy.lib import format as npy
-from scipy.interpolate import make_interp_spline
 
 from duende.errors import DuendeError
 from duende.formats.aistpp import FPS, load_arrays, read_aistpp, unpickle_arrays
@@ -21,6 +20,7 @@ from duende.formats.load import load_mocap
 from duende.formats.npz import read_npz
 from duende.formats.robot import is_robot, read_g1
 from duende.motion import SMPL24
+from duende.motion.resampling import resampled_positions
 
 SUFFIXES = (".npz", ".pkl", ".npy", ".bvh")
 """Where a folder holds one dance in several formats, the first of these is read."""
@@ -49,12 +49,7 @@ class DanceFile:
 
     def resampled(self, fps: float) -> DanceFile:
         """Return the dance at another frame rate, its joints interpolated by cubic splines."""
-        if fps == self.fps:
-            return self
-        times = np.arange(len(self.positions)) / self.fps
-        count = int(times[-1] * fps + 1e-6) + 1
-        wanted = np.minimum(np.arange(count) / fps, times[-1])
-        return replace(self, positions=make_interp_spline(times, self.positions, k=3)(wanted), fps=fps)
+        return replace(self, positions=resampled_positions(self.positions, self.fps, fps), fps=fps)
 
 
 def find_dances(source: Path) -> list[Path]:
