@@ -17,7 +17,15 @@ from duende.errors import DuendeError
 from duende.files import replacing
 from duende.systems.expressive_bailando import ExpressiveBailando
 from duende.training.recipe import DECISIVE, Recipe
-from duende.training.run import StageReport, new_fabric, new_system, starting_codes, train_stage, usual_pace
+from duende.training.run import (
+    StageReport,
+    check_representation,
+    new_fabric,
+    new_system,
+    starting_codes,
+    train_stage,
+    usual_pace,
+)
 
 
 class TrainedStages:
@@ -46,11 +54,7 @@ class TrainedStages:
         Raises:
             DuendeError: recipe and data do not fit.
         """
-        if self.data.representation != recipe.representation:
-            raise DuendeError(
-                f"{self.data.folder} holds poses as {self.data.representation!r}, recipe {recipe.name} wants "
-                f"{recipe.representation!r}; build the data with --representation {recipe.representation}"
-            )
+        check_representation(recipe, self.data)
         recipe = replace(recipe, seed=seed)
         fabric = new_fabric(recipe.precision, self.devices)
         torch.manual_seed(recipe.seed)
@@ -73,7 +77,7 @@ class TrainedStages:
         values = to_mapping(recipe)
         known: dict[str, Any] = {"data": self.fingerprint, "seed": recipe.seed, "precision": recipe.precision}
         folders = {}
-        for name in [stage for stage in DECISIVE if stage in recipe.stages]:
+        for name in recipe.ordered_stages:
             known |= {key: values[key] for key in DECISIVE[name]}
             known[f"{name} stage"] = values["stages"][name]
             digest = hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()[:12]

@@ -111,6 +111,11 @@ class Recipe:
     precision: str = "auto"
     float16_weights: bool = False
 
+    @property
+    def ordered_stages(self) -> list[str]:
+        """Names of its stages in the order of training."""
+        return [name for name in DECISIVE if name in self.stages]
+
     def hears(self, feature_set: str) -> bool:
         """Whether the recipe is made for music features of this identity."""
         return not self.features or self.features == feature_set.split("@")[0]

@@ -56,11 +56,7 @@ def train(
     clips, outside = data_set.clips("train"), data_set.clips("test")
     if not clips:
         raise DuendeError(f"{data} holds no clips for training; build it again with: duende data")
-    if data_set.representation != recipe.representation:
-        raise DuendeError(
-            f"{data} holds poses as {data_set.representation!r}, the recipe wants {recipe.representation!r}; "
-            "change the recipe's representation, or build the data with --representation"
-        )
+    check_representation(recipe, data_set)
     if until in (None, "gpt") and not recipe.hears(data_set.feature_set):
         raise DuendeError(
             f"{data} holds music features {data_set.feature_set}, the recipe wants {recipe.features}; "
@@ -70,7 +66,7 @@ def train(
     fabric = new_fabric(recipe.precision, devices)
     torch.manual_seed(recipe.seed)
     system = new_system(recipe, clips, data_set.feature_set)
-    for name in [stage for stage in STAGES if stage in recipe.stages]:
+    for name in recipe.ordered_stages:
         train_stage(name, system, clips, recipe, fabric, out / name, report, outside=outside)
         if name == until:
             break
@@ -79,6 +75,20 @@ def train(
         save_pretrained(system, out / "model", dtype=torch.float16 if recipe.float16_weights else torch.float32)
     fabric.barrier()
     return out / "model"
+
+
+def check_representation(recipe: Recipe, data: DanceSet) -> None:
+    """Refuse data whose poses are coded otherwise than the recipe wants.
+
+    Raises:
+        DuendeError: they are.
+    """
+    if data.representation != recipe.representation:
+        raise DuendeError(
+            f"{data.folder} holds poses as {data.representation!r}, recipe {recipe.name} wants "
+            f"{recipe.representation!r}; change the recipe, or build the data with --representation "
+            f"{recipe.representation}"
+        )
 
 
 def new_fabric(precision: str, devices: int | str = "auto") -> Fabric:
