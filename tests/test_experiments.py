@@ -11,14 +11,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from duende.audio.feature_sets import feature_set
 from duende.cli.main import main
 from duende.datasets.store import DanceSet
 from duende.errors import DuendeError
+from duende.evaluation.pool import ReferencePool
+from duende.experiments.generation import GenerationMeasurement
 from duende.experiments.made_up import write_made_up_dances
 from duende.experiments.render import comma_separated, latex, markdown
 from duende.experiments.reproduce import reproduce
 from duende.experiments.results import Measured, Results, findings
-from duende.experiments.scales import ScaleFolder
+from duende.experiments.scales import Scale, ScaleFolder
 from duende.experiments.stages import TrainedStages
 from duende.experiments.statistics import Takes, estimate, gain, gain_over_takes
 from duende.experiments.tables import REAL, TABLES, Claim, Measure, Row, Table, named_table
@@ -69,6 +72,32 @@ def test_an_ablation_runs_end_to_end(made_up: Path, tmp_path: Path) -> None:
     assert ours.values["fid_kinetic_corrected"] > real.values["fid_kinetic_corrected"]
     assert len(ours.takes) == 4 and "half of the pool against half" in results.facts
     assert "| without MERT (Jukebox) | 28.17 | – | – |" in path.read_text()
+
+
+def test_runs_of_a_recipe_that_has_changed_are_not_mixed_with_new_ones(made_up: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "scale"
+    folder.mkdir()
+    for name in ("scale.yaml", "expressive_bailando.yaml"):
+        (folder / name).write_text((RECIPES / "smoke" / name).read_text())
+    stages = TrainedStages(DanceSet.open(made_up), tmp_path / "runs")
+    reproduce(TABLES["table2"], ScaleFolder.open(folder), stages, tmp_path / "out", seeds=[0, 1])
+    recipe = folder / "expressive_bailando.yaml"
+    recipe.write_text(recipe.read_text().replace("root: {steps: 8", "root: {steps: 6"))
+    path = reproduce(TABLES["table2"], ScaleFolder.open(folder), stages, tmp_path / "out", seeds=[0])
+    assert set(Results.load(path.parent / "results.json").runs["expressive_bailando"]) == {"0"}
+
+
+def test_without_a_length_of_pieces_distances_are_of_the_protocol(
+    made_up: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("duende.experiments.generation.CROP", 240)
+    data = DanceSet.open(made_up)
+    train, test = data.clips("train"), data.clips("test")
+    measurement = GenerationMeasurement(train, test, Scale("protocol", None, (0,)), feature_set("full_band"))
+    pool = ReferencePool.of([clip.motion.positions for clip in [*train, *test]])
+    expected = pool.distances([clip.motion.positions[:240] for clip in test])
+    assert measurement.real().values["fid_kinetic"] == pytest.approx(expected.fid_kinetic)
+    assert measurement.pool_size == 12
 
 
 def test_rows_share_the_stages_that_do_not_differ(made_up: Path, tmp_path: Path) -> None:

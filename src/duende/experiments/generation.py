@@ -13,8 +13,9 @@ from duende.datasets.store import Clip
 from duende.errors import DuendeError
 from duende.evaluation.genre import Example, GenreClassifier, learnable, windows_of
 from duende.evaluation.movement import frozen_share, mean_jerk, mean_speed, speed_deviation
-from duende.evaluation.pieces import Piece, cut
+from duende.evaluation.pieces import cut
 from duende.evaluation.pool import ReferencePool
+from duende.evaluation.protocol import CROP
 from duende.evaluation.report import held_out_clip
 from duende.evaluation.rhythm import corrected_beat_align, rhythm
 from duende.experiments.measurements import FRAME_RATE
@@ -30,7 +31,8 @@ class GenerationMeasurement:
     """Table 1 and ablations: dances to held-out music, by the network alone.
 
     Distances are of pieces of one length, in sets as large as the set of real held-out pieces, averaged over the dances
-    to each piece of music; without a length, of whole dances cut to 20 seconds.
+    to each piece of music. Without a length they are the field's: whole dances cut to 20 seconds, against whole takes
+    of both splits.
     """
 
     def __init__(self, train: Sequence[Clip], test: Sequence[Clip], scale: Scale, feature_set: FeatureSet) -> None:
@@ -39,7 +41,8 @@ class GenerationMeasurement:
         if len(self.test) < 2:
             raise DuendeError("two held-out dances with music are needed; build a larger data set with: duende data")
         self.feature_set = feature_set
-        pool = [piece.positions for clip in train for piece in self._pieces(clip, clip.motion)]
+        real = train if scale.piece else [*train, *test]
+        pool = [piece for clip in real if clip.motion is not None for piece in self._pieces(clip.motion)]
         self.pool = ReferencePool.of(pool)
         self.pool_size = len(pool)
         examples = [
@@ -81,7 +84,7 @@ class GenerationMeasurement:
         return self._measured(rounds)
 
     def _measured(self, rounds: Sequence[dict[str, Motion]]) -> Measured:
-        distances = [asdict(self.pool.distances(self._pool_pieces(dances))) for dances in rounds]
+        distances = [asdict(self.pool.distances(self._scored_pieces(dances))) for dances in rounds]
         takes = {clip.name: _mean([self._of_dance(clip, dances[clip.name]) for dances in rounds]) for clip in self.test}
         single = _mean([{k: v for k, v in take.items() if k != "seconds"} for take in takes.values()])
         return Measured({**_mean(distances), **single}, takes)
@@ -105,15 +108,16 @@ class GenerationMeasurement:
             values["genre_accuracy"] = float(self.genres(windows_of(positions, fps)) == clip.style)
         return values
 
-    def _pool_pieces(self, dances: dict[str, Motion]) -> list[np.ndarray]:
-        return [piece.positions for clip in self.test for piece in self._pieces(clip, dances[clip.name])]
+    def _scored_pieces(self, dances: dict[str, Motion]) -> list[np.ndarray]:
+        """Cut what is compared with the pool: whole dances to the length of the field's protocol."""
+        crop = None if self.scale.piece else CROP
+        return [piece[:crop] for clip in self.test for piece in self._pieces(dances[clip.name])]
 
-    def _pieces(self, clip: Clip, motion: Motion | None) -> list[Piece]:
-        if motion is None:
-            return []
-        if self.scale.piece:
-            return cut(motion.positions, motion.fps, clip.beats, self.scale.piece)
-        return [Piece(motion.positions, motion.fps, np.asarray(clip.beats))]
+    def _pieces(self, motion: Motion) -> list[np.ndarray]:
+        """Return joints of pieces of the scale's length; of the whole dance where it has none."""
+        if not self.scale.piece:
+            return [motion.positions]
+        return [piece.positions for piece in cut(motion.positions, motion.fps, np.zeros(0), self.scale.piece)]
 
 
 def _mean(values: Sequence[dict[str, float]]) -> dict[str, float]:

@@ -62,6 +62,7 @@ def reproduce(
     measurement = _measurement(table, scale, stages)
     results = _begun(out / "results.json", {**_facts(scale, stages), **measurement.facts})
     rows = scale.rows(table)
+    _drop_outdated(results, rows, table, stages)
     if REAL not in results.runs:
         progress.announce("measuring the real dances")
         results.add(REAL, None, measurement.real())
@@ -71,6 +72,19 @@ def reproduce(
                 _run(row, recipe, seed, results, table, stages, measurement, progress)
                 results.save(out / "results.json")
     return _write(table, [row for row, _ in rows], results, out)
+
+
+def _drop_outdated(
+    results: Results, rows: Sequence[tuple[Row, Recipe | None]], table: Table, stages: TrainedStages
+) -> None:
+    """Drop runs of recipes that have changed since, those of seeds that are not run now among them."""
+    for row, recipe in rows:
+        if recipe is not None and row.key in results.runs:
+            runs = results.runs[row.key].items()
+            current = {
+                seed: run for seed, run in runs if run.identity == stages.identity(recipe, int(seed), table.until)
+            }
+            results.runs[row.key] = current
 
 
 def _can(row: Row, recipe: Recipe, table: Table, stages: TrainedStages, progress: Progress) -> bool:
@@ -91,13 +105,11 @@ def _run(
     measurement: Measurement,
     progress: Progress,
 ) -> None:
-    identity = stages.identity(recipe, seed, table.until)
-    known = results.runs.get(row.key, {}).get(str(seed))
-    if known is not None and known.identity == identity:
+    if str(seed) in results.runs.get(row.key, {}):
         return
     progress.announce(f"{row.label}, seed {seed}")
     system = stages.system(recipe, seed, table.until, progress.stage)
-    results.add(row.key, seed, replace(measurement.of(system), identity=identity))
+    results.add(row.key, seed, replace(measurement.of(system), identity=stages.identity(recipe, seed, table.until)))
 
 
 def _measurement(table: Table, scale: ScaleFolder, stages: TrainedStages) -> Measurement:

@@ -54,7 +54,7 @@ class Results:
     def save(self, path: Path) -> None:
         """Write all, whole or not at all."""
         with replacing(path) as temporary:
-            temporary.write_text(json.dumps(asdict(self), indent=1, sort_keys=True), encoding="utf-8")
+            temporary.write_text(json.dumps(asdict(self), indent=1), encoding="utf-8")
 
     @classmethod
     def load(cls, path: Path) -> Results:
