@@ -20,6 +20,7 @@ from duende.models.sampling import Sampling, guided
         {"top_p": 1.5},
         {"temperature": float("nan")},
         {"guidance": -1.0},
+        {"style_guidance": -1.0},
     ],
 )
 def test_impossible_sampling_is_refused_with_its_value(bounds: dict[str, float]) -> None:
@@ -113,9 +114,10 @@ def test_guidance_goes_from_no_music_through_the_music_and_beyond() -> None:
 
 def test_guided_scores_are_a_line_through_those_without_and_with_music() -> None:
     scores = torch.tensor([[1.0, 5.0], [2.0, 3.0]])
-    assert guided(scores, 0.0).tolist() == [[2.0, 3.0]]
-    assert guided(scores, 1.0).tolist() == [[1.0, 5.0]]
-    assert guided(scores, 2.0).tolist() == [[0.0, 7.0]]
+    assert guided(scores, (0.0, 1.0)).tolist() == [[2.0, 3.0]]
+    assert guided(scores, (1.0, 0.0)).tolist() == [[1.0, 5.0]]
+    assert guided(scores, (2.0, -1.0)).tolist() == [[0.0, 7.0]]
+    assert guided(scores[:1], (1.0,)).tolist() == [[1.0, 5.0]]
 
 
 def test_guidance_needs_a_network_that_knows_silence() -> None:

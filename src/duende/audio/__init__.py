@@ -14,13 +14,15 @@ if TYPE_CHECKING:
     from duende.audio.features import extract_features
     from duende.audio.music import Beats, FeatureSet, MusicFeatures
     from duende.audio.song import Song
+    from duende.audio.sources import Sources
 
-__all__ = ["Beats", "FeatureSet", "MusicFeatures", "Song", "extract_features", "feature_set", "track_beats"]
+__all__ = ["Beats", "FeatureSet", "MusicFeatures", "Song", "Sources", "extract_features", "feature_set", "track_beats"]
 
 _HOMES = {
     "track_beats": "beats",
     "feature_set": "feature_sets",
     "extract_features": "features",
+    "Sources": "sources",
     "Beats": "music",
     "FeatureSet": "music",
     "MusicFeatures": "music",

@@ -1,123 +1,125 @@
-"""Named music features at 7.5 rows a second, one row for each pose code.
+"""Music features of a song: the parts of a set, each computed by its own module, side by side.
 
-``bailando``, the published one: audio at 3,840 Hz, 438 columns, by description of lisiyao21/Bailando; it hears nothing
-above 1.9 kHz. ``full_band``, ours: audio at 30,720 Hz and 60 frames a second, eight of which make a row; what tells
-where in the row something happens (onsets, beats) keeps all eight.
+Every part has ``ceil(7.5 * seconds)`` rows, one for each pose code.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
 import numpy as np
 
-from duende.audio import spectral
 from duende.audio.beats import track_beats
-from duende.audio.chroma import chromagram
-from duende.audio.feature_sets import FRAMES_IN_ROW, PUBLISHED, ROWS_A_SECOND, feature_set
+from duende.audio.feature_sets import FULL_BAND, JUKEBOX, MERT, MERT_95M, PUBLISHED, RHYTHM, ROWS_A_SECOND, present
+from duende.audio.handcrafted import families_of_beats, handcrafted_rows
 from duende.audio.music import Beats, FeatureSet, MusicFeatures
+from duende.audio.rhythm import rhythm_rows
 from duende.audio.song import Song
+from duende.audio.sources import Sources
 from duende.errors import DuendeError
 
-RATES = {"bailando": 3_840, "full_band": 30_720}
-OCTAVES = {"bailando": 5, "full_band": 7}
-SCALES = {"mfcc": 0.01, "mfcc_delta": 0.05, "onset": 0.2}
-"""Fixed factors of our own set that bring its columns near the unit range; the published one is left raw."""
+if TYPE_CHECKING:
+    from duende.audio.mert import Mert
+
+HANDCRAFTED = (PUBLISHED.name, FULL_BAND.name)
+PRETRAINED = (MERT.name, MERT_95M.name)
 
 
-def extract_features(song: Song, features: FeatureSet, beats: Beats | None = None) -> MusicFeatures:
+def extract_features(
+    song: Song, features: FeatureSet, beats: Beats | None = None, sources: Sources | None = None
+) -> MusicFeatures:
     """Compute music features.
 
     Args:
         song: of any length and rate.
         features: which set.
         beats: exact beats where they are known; by default they are tracked.
+        sources: where weights and foreign features are; needed for sets with MERT or Jukebox.
 
     Returns:
         ``ceil(7.5 * seconds)`` rows, at least one.
+
+    Raises:
+        DuendeError: the set is of another version, or what it needs beside the song is not at hand.
     """
-    if features.identity != feature_set(features.name).identity:
-        raise DuendeError(f"this version computes {feature_set(features.name).identity}, not {features.identity}")
+    parts = parts_of(features)
     beats = track_beats(song) if beats is None else beats
-    rate = RATES[features.name]
-    frames = _frames(song.resampled(rate).samples, rate, OCTAVES[features.name])
-    rows = max(1, int(np.ceil(song.duration * ROWS_A_SECOND - 1e-6)))
-    if features is PUBLISHED or features.name == PUBLISHED.name:
-        table = _fitted(frames, rows)
-        hit = _hits(beats.times, ROWS_A_SECOND, rows)[:, None]
-        columns = [table["mfcc"], table["mfcc_delta"], table["chroma"], table["onset"], hit, table["tempogram"]]
-    else:
-        columns = _rows(_fitted(frames, rows * FRAMES_IN_ROW), beats, rows)
-    values = np.nan_to_num(np.concatenate(columns, axis=1).astype(np.float32))
-    return MusicFeatures(values, features, beats)
+    return side_by_side([part_rows(part, song, beats, sources or Sources()) for part in parts], features, beats)
 
 
-def _frames(samples: np.ndarray, rate: int, octaves: int) -> dict[str, np.ndarray]:
-    """All families ``(T, width)`` at the audio's own frames (hop 512)."""
-    power = spectral.mel_power(samples, rate)
-    level = spectral.decibels(power, reference=float(power.max()))
-    coefficients = spectral.mfcc(level)
-    harmonic, percussive = spectral.separated(samples)
-    onset = spectral.onset_strength(spectral.decibels(spectral.mel_power(percussive, rate)))
-    chroma = chromagram(harmonic, rate, octaves)
-    families = {
-        "mfcc": coefficients,
-        "mfcc_delta": spectral.delta(coefficients),
-        "chroma": chroma,
-        "onset": onset[None],
-        "tempogram": spectral.tempogram(onset),
-    }
-    return {name: values.T for name, values in families.items()}
+def parts_of(features: FeatureSet) -> tuple[FeatureSet, ...]:
+    """Return the parts of a set, of one that is not joined the set itself.
+
+    Raises:
+        DuendeError: the set is of another version than the one that is computed now.
+    """
+    if features.identity != present(features.identity).identity:
+        raise DuendeError(f"this version computes {present(features.identity).identity}, not {features.identity}")
+    return features.parts or (features,)
 
 
-def _fitted(frames: dict[str, np.ndarray], count: int) -> dict[str, np.ndarray]:
-    """Cut to ``count`` frames, or repeat the last."""
-    return {
-        name: np.pad(values[:count], ((0, max(0, count - len(values))), (0, 0)), mode="edge")
-        for name, values in frames.items()
-    }
+def side_by_side(rows: Sequence[np.ndarray], features: FeatureSet, beats: Beats) -> MusicFeatures:
+    """Join the rows of the parts of a set."""
+    return MusicFeatures(np.concatenate(rows, axis=1).astype(np.float32), features, beats)
 
 
-def _rows(frames: dict[str, np.ndarray], beats: Beats, rows: int) -> list[np.ndarray]:
-    fine = ROWS_A_SECOND * FRAMES_IN_ROW
-    at = np.arange(rows) / ROWS_A_SECOND
-    scaled = {name: values * SCALES.get(name, 1.0) for name, values in frames.items()}
-
-    def mean(name: str) -> np.ndarray:
-        return np.asarray(scaled[name].reshape(rows, FRAMES_IN_ROW, -1).mean(axis=1))
-
-    def each(values: np.ndarray) -> np.ndarray:
-        return values.reshape(rows, FRAMES_IN_ROW)
-
-    return [
-        mean("mfcc"),
-        mean("mfcc_delta"),
-        mean("chroma"),
-        each(scaled["onset"]),
-        each(_hits(beats.times, fine, rows * FRAMES_IN_ROW)),
-        each(_hits(beats.downbeats, fine, rows * FRAMES_IN_ROW)),
-        _phases(beats, at),
-        mean("tempogram"),
-    ]
+def row_count(seconds: float) -> int:
+    """Rows of the features of a song."""
+    return max(1, int(np.ceil(seconds * ROWS_A_SECOND - 1e-6)))
 
 
-def _hits(times: np.ndarray, rate: float, count: int) -> np.ndarray:
-    hit = np.zeros(count, np.float32)
-    places = np.round(np.asarray(times) * rate).astype(int)
-    hit[places[(places >= 0) & (places < count)]] = 1.0
-    return hit
+def part_rows(part: FeatureSet, song: Song, beats: Beats, sources: Sources) -> np.ndarray:
+    """Compute one part of a set, ``(rows, D)``."""
+    rows = row_count(song.duration)
+    if part.name in HANDCRAFTED:
+        return handcrafted_rows(part, song, beats, rows)
+    if part.name == RHYTHM.name:
+        return rhythm_rows(beats, rows)
+    if part.name in PRETRAINED:
+        from duende.audio.mert import mert_rows
+
+        return mert_rows(song, mert_for(part, sources))
+    if part.name == JUKEBOX.name:
+        from duende.audio.jukebox import jukebox_rows
+
+        return jukebox_rows(sources.jukebox, song.name, song.duration)
+    raise DuendeError(f"no music features are called {part.name!r}; see duende features --help")
 
 
-def _phases(beats: Beats, at: np.ndarray) -> np.ndarray:
-    """Sine and cosine of the phase in the beat and in two beats ``(T, 4)``; 0 where there are no beats."""
-    if len(beats.times) < 2:
-        return np.zeros((len(at), 4))
-    pairs = beats.times[_parity(beats) :: 2]
-    double = Beats(pairs, pairs[:0], beats.tempo / 2).phase(at) if len(pairs) > 1 else beats.phase(at)
-    angles = 2 * np.pi * np.stack([beats.phase(at), double])
-    return np.stack([np.sin(angles[0]), np.cos(angles[0]), np.sin(angles[1]), np.cos(angles[1])], axis=1)
+def rows_of_beats(features: FeatureSet, beats: Beats, rows: int) -> np.ndarray:
+    """Compute what follows from the beats alone, ``(rows, D)`` float32, and NaN where sound would be needed."""
+    table = np.full((rows, features.dimension), np.nan, np.float32)
+    for part in features.parts or (features,):
+        if part.name == RHYTHM.name:
+            first = features.slice(part.columns[0][0]).start
+            table[:, first : first + part.dimension] = rhythm_rows(beats, rows)
+        elif part.name in HANDCRAFTED:
+            for family, values in families_of_beats(part, beats, rows).items():
+                table[:, features.slice(family)] = values
+    return table
 
 
-def _parity(beats: Beats) -> int:
-    """Whether pairs of beats begin with the even or the odd ones: with the downbeats where they are known."""
-    if len(beats.downbeats) == 0:
-        return 0
-    return int(np.abs(beats.times - beats.downbeats[0]).argmin()) % 2
+@lru_cache(maxsize=1)
+def _loaded(source: str, device: str, precision: str) -> Mert:
+    from duende.audio.mert import load_mert
+
+    return load_mert(source, device=device, precision=precision)
+
+
+def mert_for(part: FeatureSet, sources: Sources) -> Mert:
+    """Load the weights for the features ``mert`` or ``mert_95m``, once in a process.
+
+    Raises:
+        DuendeError: they are not at hand, damaged, or of another size than the features.
+    """
+    source = sources.weights_of(part.name)
+    mert = _loaded(source, sources.device, sources.precision)
+    frames = dict(part.frames)[part.name]
+    if mert.width * frames != part.dimension:
+        raise DuendeError(
+            f"{source} gives {mert.width} numbers a frame, the features {part.name} have {part.dimension // frames}; "
+            f"name weights of that size with --mert"
+        )
+    return mert

@@ -38,8 +38,18 @@ class Beats:
         return number - np.floor(number)
 
 
-RHYTHM = ("onset", "beat", "downbeat", "phase")
-"""Families of columns about rhythm, which stand side by side in every set."""
+RHYTHM_FAMILIES = (
+    "onset",
+    "beat",
+    "downbeat",
+    "phase",
+    "beat_phase",
+    "bar_phase",
+    "next_beat",
+    "next_downbeat",
+    "pace",
+)
+"""Families of columns that tell where onsets and beats are."""
 
 
 @dataclass(frozen=True)
@@ -51,12 +61,17 @@ class FeatureSet:
         version: raised whenever the same song would give other numbers.
         rate: rows per second.
         columns: for each family in order its name and width.
+        frames: families of which each row holds several frames one after the other, and how many; a network brings them
+            down to one.
+        parts: the sets that it is joined of; none for a set of its own.
     """
 
     name: str
     version: int
     rate: float
     columns: tuple[tuple[str, int], ...]
+    frames: tuple[tuple[str, int], ...] = ()
+    parts: tuple[FeatureSet, ...] = ()
 
     @property
     def dimension(self) -> int:
@@ -65,14 +80,22 @@ class FeatureSet:
 
     @property
     def identity(self) -> str:
-        """Name and version, as configs and caches store it."""
-        return f"{self.name}@{self.version}"
+        """Name and version, as configs and caches store it; of a joined set those of its parts."""
+        return "+".join(part.identity for part in self.parts) or f"{self.name}@{self.version}"
 
     @property
-    def rhythm_columns(self) -> tuple[int, int]:
-        """First column of those that tell where onsets and beats are, and the one after the last."""
-        rhythm = [self.slice(name) for name, _ in self.columns if name in RHYTHM]
-        return rhythm[0].start, rhythm[-1].stop
+    def rhythm_columns(self) -> tuple[int, ...]:
+        """Runs of columns that tell where onsets and beats are: of each the first and the one after the last."""
+        bounds: list[int] = []
+        for name, _ in self.columns:
+            if name in RHYTHM_FAMILIES:
+                run = self.slice(name)
+                if bounds and bounds[-1] == run.start:
+                    bounds.pop()
+                    bounds.append(run.stop)
+                else:
+                    bounds += [run.start, run.stop]
+        return tuple(bounds)
 
     def slice(self, family: str) -> slice:
         """Return where the columns of ``family`` are."""

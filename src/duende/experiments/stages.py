@@ -16,6 +16,7 @@ from duende.datasets.store import INDEX, DanceSet
 from duende.errors import DuendeError
 from duende.files import replacing
 from duende.systems.expressive_bailando import ExpressiveBailando
+from duende.systems.storage import WEIGHTS, model_folder
 from duende.training.recipe import DECISIVE, Recipe
 from duende.training.run import (
     StageReport,
@@ -76,6 +77,8 @@ class TrainedStages:
         """Return where each stage of ``recipe`` is kept, in the order of training."""
         values = to_mapping(recipe)
         known: dict[str, Any] = {"data": self.fingerprint, "seed": recipe.seed, "precision": recipe.precision}
+        if recipe.codebooks:
+            known["codebooks"] = _weights_digest(recipe.codebooks)
         folders = {}
         for name in recipe.ordered_stages:
             known |= {key: values[key] for key in DECISIVE[name]}
@@ -97,6 +100,11 @@ class TrainedStages:
             with replacing(folder / "recipe.json") as path:
                 path.write_text(json.dumps(to_mapping(recipe), indent=1), encoding="utf-8")
         train_stage(name, system, self.train, recipe, fabric, folder, report, outside=self.test)
+
+
+def _weights_digest(model: str) -> str:
+    """Tell systems apart by their weights."""
+    return hashlib.sha256((model_folder(model) / WEIGHTS).read_bytes()).hexdigest()
 
 
 def _fingerprint(data: DanceSet) -> str:

@@ -125,27 +125,20 @@ def generate(
     network.eval()
     sampling = sampling or Sampling()
     rows = len(music) * (audition.candidates if audition else 1)
-    heard, style = network.hear(music), network.known_style(style, music)
-    heard = heard.expand(rows, -1, -1)
-    style = None if style is None else style.expand(rows)
+    ways = _ways(network, music, style, sampling, rows)
     codes = torch.empty(rows, music.shape[1], 2, dtype=torch.long, device=music.device)
     codes[:, 0] = start
-    twice = sampling.guidance != 1
-    if twice:
-        heard = torch.cat([heard, _silence(network).expand_as(heard)])
-        style = None if style is None else style.repeat(2)
-    scorer: Scorer = (CachedScorer if network.table is None else RecomputedScorer)(network, heard, style)
+    scorer: Scorer = (CachedScorer if network.table is None else RecomputedScorer)(network, ways.heard, ways.style)
     count, phrase_start = music.shape[1], 1
     for step in range(count - 1):
-        logits = scorer(step, codes.repeat(2, 1, 1) if twice else codes)
-        scores = torch.stack([logits.upper[:, -1], logits.lower[:, -1]], dim=1)
-        scores = guided(scores, sampling.guidance) if twice else scores
+        logits = scorer(step, codes.repeat(len(ways.weights), 1, 1))
+        scores = guided(torch.stack([logits.upper[:, -1], logits.lower[:, -1]], dim=1), ways.weights)
         codes[:, step + 1] = drawn(scores.flatten(0, 1), sampling, generator).view(rows, 2)
         if audition and (step + 2 - phrase_start == audition.phrase or step + 2 == count):
             best = audition.judge(codes[:, : step + 2], phrase_start)
             codes[:] = codes[best].clone()
-            kept = torch.full((rows,), best, device=codes.device)
-            scorer.keep(torch.cat([kept, kept + rows]) if twice else kept)
+            kept = torch.arange(len(ways.weights), device=codes.device).repeat_interleave(rows) * rows + best
+            scorer.keep(kept)
             phrase_start = step + 2
         if progress:
             progress(step + 2, count)
@@ -153,7 +146,38 @@ def generate(
     return codes[: len(music)]
 
 
-def _silence(network: CrossConditionalGPT) -> Tensor:
-    if network.unheard is None:
-        raise DuendeError("this model was trained without music_dropout and knows no guidance; leave it at 1")
-    return network.unheard
+@dataclass(frozen=True)
+class _Ways:
+    """Ways to hear the same music, one after the other in a batch, and how much the scores of each count."""
+
+    heard: Tensor
+    style: Tensor | None
+    weights: tuple[float, ...]
+
+
+def _ways(network: CrossConditionalGPT, music: Tensor, style: Tensor | None, sampling: Sampling, rows: int) -> _Ways:
+    """Hear the music as it is and, where scores are guided, without its sound and without the style being told.
+
+    Both guidances are added up: each moves the scores away from those that lack what it amplifies.
+    """
+    heard = network.hear(music).expand(rows, -1, -1)
+    told, untold = (_spread(network.known_style(known, music), rows) for known in (style, None))
+    ways, weights = [(heard, told)], [1.0]
+    if sampling.guidance != 1:
+        if network.unheard is None:
+            raise DuendeError("this model was trained without music_dropout and knows no guidance; leave it at 1")
+        ways.append((network.unheard.expand_as(heard), told))
+        weights.append(1 - sampling.guidance)
+    if sampling.style_guidance != 1:
+        if untold is None:
+            raise DuendeError("this model knows no styles and no style_guidance; leave it at 1")
+        blend = torch.nn.functional.one_hot(untold, network.config.styles + 1).to(heard.dtype)
+        ways.append((heard, blend if told is not None and told.is_floating_point() else untold))
+        weights.append(1 - sampling.style_guidance)
+    weights[0] -= sum(weights[1:])
+    styles = [known for _, known in ways if known is not None]
+    return _Ways(torch.cat([sound for sound, _ in ways]), torch.cat(styles) if styles else None, tuple(weights))
+
+
+def _spread(style: Tensor | None, rows: int) -> Tensor | None:
+    return None if style is None else style.expand(rows, *style.shape[1:])

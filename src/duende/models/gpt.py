@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from duende.errors import DuendeError
+from duende.models.music import DownsamplingConfig, MusicCondition
 from duende.models.streams import CrossConditionalStreams
 
 
@@ -37,9 +38,11 @@ class GPTConfig:
         style_dropout: share of dances in training whose style is withheld.
         code_dropout: share of given codes in training that are replaced by random ones.
         music_dropout: share of dances in training whose music is withheld; what guidance in sampling starts from.
-        rhythm_columns: first column of the music features that tell where the beat is, and the one after the last.
+        rhythm_columns: runs of columns of the music features that tell where the beat is: of each run the first and the
+            one after the last.
         rhythm_only: share of dances in training that hear these columns alone, so that a dance is not known by heart
             from the sound of its piece.
+        downsampled: columns that hold several frames a row, such as MERT's.
     """
 
     music_dimension: int = 438
@@ -58,14 +61,17 @@ class GPTConfig:
     music_dropout: float = 0.0
     rhythm_columns: tuple[int, ...] = ()
     rhythm_only: float = 0.0
+    downsampled: tuple[DownsamplingConfig, ...] = ()
 
     def __post_init__(self) -> None:
         if self.width % (2 * self.heads):
             raise DuendeError(f"a width of {self.width} does not divide into {self.heads} heads of even size")
         if self.positions not in ("rotary", "learned"):
             raise DuendeError(f"positions are 'rotary' or 'learned', got {self.positions!r}")
-        if len(self.rhythm_columns) not in (0, 2) or (self.rhythm_only and not self.rhythm_columns):
-            raise DuendeError(f"rhythm_columns are the first and the end, got {self.rhythm_columns}; give two numbers")
+        if len(self.rhythm_columns) % 2 or (self.rhythm_only and not self.rhythm_columns):
+            raise DuendeError(
+                f"rhythm_columns are the first and the end of each run, got {self.rhythm_columns}; give pairs"
+            )
 
 
 @dataclass(frozen=True)
@@ -135,8 +141,9 @@ class CrossConditionalGPT(nn.Module):
         super().__init__()
         self.config = config
         self.streams = CrossConditionalStreams(config.window)
+        self.condition = MusicCondition(config.music_dimension, config.downsampled)
         layers: list[nn.Module] = []
-        dimension = config.music_dimension
+        dimension = self.condition.dimension
         for _ in range(config.music_layers):
             layers += [nn.Linear(dimension, config.width), nn.GELU()]
             dimension = config.width
@@ -166,7 +173,8 @@ class CrossConditionalGPT(nn.Module):
             music: ``(B, T, D)``, row i the music of code i + 1.
             upper: ``(B, T)`` codes.
             lower: ``(B, T)`` codes.
-            style: ``(B,)`` ids; ``config.styles`` stands for a style that is not told, as does None.
+            style: ``(B,)`` ids, or weights ``(B, styles + 1)`` of a blend; id ``config.styles``, the last weight,
+                stands for a style that is not told, as does None.
 
         Raises:
             DuendeError: T exceeds the window of learned positions.
@@ -200,7 +208,7 @@ class CrossConditionalGPT(nn.Module):
 
     def hear(self, music: Tensor) -> Tensor:
         """Turn features ``(B, T, D)`` into tokens ``(B, T, width)``, withholding some in training."""
-        heard: Tensor = self.music(music)
+        heard: Tensor = self.music(self.condition(music))
         if self.unheard is not None and self.training:
             withheld = torch.rand(len(music), 1, 1, device=music.device) < self.config.music_dropout
             heard = torch.where(withheld, self.unheard.to(heard.dtype), heard)
@@ -210,9 +218,10 @@ class CrossConditionalGPT(nn.Module):
         """Leave some dances only the columns of the rhythm; the others are set to their mean."""
         if not self.config.rhythm_only:
             return music
-        first, end = self.config.rhythm_columns
+        bounds = self.config.rhythm_columns
         rhythm = torch.zeros(music.shape[-1], dtype=torch.bool, device=music.device)
-        rhythm[first:end] = True
+        for first, end in zip(bounds[::2], bounds[1::2], strict=True):
+            rhythm[first:end] = True
         alone = torch.rand(len(music), 1, 1, device=music.device) < self.config.rhythm_only
         return torch.where(alone & ~rhythm, 0.0, music)
 
@@ -220,7 +229,8 @@ class CrossConditionalGPT(nn.Module):
         """Lay out the three streams ``(B, 3 T, width)`` one after the other; ``steps`` ``(T,)`` are their times."""
         if self.style is not None:
             assert style is not None
-            heard = heard + self.style(style)[:, None]
+            token = style.to(heard.dtype) @ self.style.weight if style.is_floating_point() else self.style(style)
+            heard = heard + token[:, None]
         parts = [heard, self.upper(upper), self.lower(lower)]
         if self.stream is not None:
             parts = [part + name for part, name in zip(parts, self.stream, strict=True)]
@@ -230,14 +240,17 @@ class CrossConditionalGPT(nn.Module):
         return torch.cat(parts, dim=1)
 
     def known_style(self, style: Tensor | None, music: Tensor) -> Tensor | None:
-        """Return style ids ``(B,)``, some of them withheld in training; None where the network knows no styles."""
+        """Return styles as they were given, some withheld in training; None where the network knows no styles."""
         if self.style is None:
             return None
         untold = torch.full((len(music),), self.config.styles, device=music.device)
         if style is None:
             return untold
+        if style.is_floating_point():
+            untold = F.one_hot(untold, self.config.styles + 1).to(style.dtype)
         if self.training and self.config.style_dropout:
-            return torch.where(torch.rand(len(music), device=music.device) < self.config.style_dropout, untold, style)
+            withheld = torch.rand(len(music), device=music.device) < self.config.style_dropout
+            return torch.where(withheld[:, None] if style.is_floating_point() else withheld, untold, style)
         return style
 
     def _disturbed(self, codes: Tensor) -> Tensor:

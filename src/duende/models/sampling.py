@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -21,6 +22,7 @@ class Sampling:
         guidance: how far scores go from those without music, at 0, through those with it, at 1, and beyond
             (classifier-free guidance, Ho and Salimans, 2022); other than 1 it needs a network trained with
             ``music_dropout``.
+        style_guidance: the same for the style: 1 follows it as in training, more exaggerates it.
         candidates: how many continuations are tried of each phrase, the best of which goes on; 1 for none.
     """
 
@@ -28,6 +30,7 @@ class Sampling:
     top_k: int | None = None
     top_p: float | None = None
     guidance: float = 1.0
+    style_guidance: float = 1.0
     candidates: int = 1
 
     def __post_init__(self) -> None:
@@ -37,8 +40,9 @@ class Sampling:
             raise DuendeError(f"top_k keeps at least 1 code, got {self.top_k}; leave it out to keep all")
         if self.top_p is not None and not 0 < self.top_p <= 1:
             raise DuendeError(f"top_p is above 0 and at most 1, got {self.top_p}; leave it out to keep all")
-        if not 0 <= self.guidance < float("inf"):
-            raise DuendeError(f"the guidance of sampling is 0 or above, got {self.guidance}; 1 is none")
+        for name in ("guidance", "style_guidance"):
+            if not 0 <= getattr(self, name) < float("inf"):
+                raise DuendeError(f"the {name} of sampling is 0 or above, got {getattr(self, name)}; 1 is none")
         if self.candidates < 1:
             raise DuendeError(f"at least 1 candidate dances, got {self.candidates}; 1 is no choice")
 
@@ -58,7 +62,7 @@ def drawn(scores: Tensor, sampling: Sampling, generator: torch.Generator | None)
     return torch.multinomial(scores.softmax(dim=-1), 1, generator=generator)[:, 0]
 
 
-def guided(scores: Tensor, guidance: float) -> Tensor:
-    """Mix scores ``(2 B, ...)``, the first half with music and the second without, to ``(B, ...)``."""
-    heard, unheard = scores.chunk(2)
-    return unheard + guidance * (heard - unheard)
+def guided(scores: Tensor, weights: Sequence[float]) -> Tensor:
+    """Mix scores ``(K B, ...)`` of K ways to hear the same music, one after the other, to ``(B, ...)``."""
+    ways = scores.unflatten(0, (len(weights), -1))
+    return torch.tensordot(torch.tensor(weights, dtype=ways.dtype, device=ways.device), ways, dims=1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from duende.errors import DuendeError
+from duende.models.genre import GenreTokenConfig
 from duende.models.gpt import GPTConfig
 from duende.models.sampling import Sampling
 from duende.models.vqvae import VQVAEConfig
@@ -23,6 +24,7 @@ class SystemConfig:
         upper: network of the upper half-body.
         lower: network of the lower half-body; the root decoder has the same shape.
         gpt: network that turns music into codes.
+        genre: network that infers the style from the music where none is asked for; None for a system without.
         styles: names of the styles that the network was told of, in the order of their ids.
         unheard: families of the feature set's columns that the network does not hear, for ablations.
         smoothing: seconds over which decoded channels are averaged (the deviation of a Gaussian), against the
@@ -39,6 +41,7 @@ class SystemConfig:
     upper: VQVAEConfig
     lower: VQVAEConfig
     gpt: GPTConfig
+    genre: GenreTokenConfig | None = None
     styles: tuple[str, ...] = ()
     unheard: tuple[str, ...] = ()
     smoothing: float = 0.0
@@ -56,6 +59,11 @@ class SystemConfig:
         if self.gpt.styles != len(self.styles):
             raise DuendeError(
                 f"the network knows {self.gpt.styles} styles but {len(self.styles)} are named; give as many names"
+            )
+        if self.genre is not None and self.genre.styles != len(self.styles):
+            raise DuendeError(
+                f"the genre token network infers {self.genre.styles} styles but {len(self.styles)} are named; "
+                "give as many names"
             )
 
     @property

@@ -14,6 +14,7 @@ from duende.audio.feature_sets import present
 from duende.audio.music import MusicFeatures
 from duende.errors import DuendeError
 from duende.models.generation import Progress, generate
+from duende.models.genre import GenreTokenNetwork
 from duende.models.gpt import CrossConditionalGPT
 from duende.models.sampling import Sampling
 from duende.models.vqvae import FreqVQVAE, RootDecoder
@@ -46,6 +47,7 @@ class ExpressiveBailando(nn.Module):
         self.lower = FreqVQVAE(config.lower)
         self.root = RootDecoder(config.lower, config.poses.root_channels)
         self.gpt = CrossConditionalGPT(config.gpt)
+        self.genre = GenreTokenNetwork(config.genre) if config.genre else None
         self.register_buffer("music_mean", torch.zeros(config.gpt.music_dimension))
         self.register_buffer("music_scale", torch.ones(config.gpt.music_dimension))
         heard = torch.ones(config.gpt.music_dimension)
@@ -59,8 +61,16 @@ class ExpressiveBailando(nn.Module):
         return self.music_mean.device
 
     def normalise(self, music: Tensor) -> Tensor:
-        """Bring music features ``(B, T, D)`` to the mean and spread of training, those unheard to 0."""
-        return (music - self.music_mean) / self.music_scale * self.heard
+        """Bring features ``(B, T, D)`` to the mean and spread of training, those unheard or NaN (not known) to 0."""
+        return torch.nan_to_num((music - self.music_mean) / self.music_scale) * self.heard
+
+    @torch.inference_mode()
+    def inferred_style(self, features: MusicFeatures) -> dict[str, float] | None:
+        """Weigh the styles that a song calls for, by the genre token network; None for a system without one."""
+        if self.genre is None:
+            return None
+        weights = self._inferred(self._music(features))[0, :-1]
+        return dict(zip(self.config.styles, weights.tolist(), strict=True))
 
     def dance(
         self,
@@ -80,7 +90,8 @@ class ExpressiveBailando(nn.Module):
             features: of the feature set that the config names.
             seed: chooses the start and, with a temperature above 0, the whole dance.
             sampling: how codes are drawn; by default as the config says.
-            style: one of the config's styles; by default the music decides.
+            style: one of the config's styles; by default the music decides, in a system with a genre token network one
+                style or blend of styles for the whole song.
             start: upper and lower code to begin with; by default one that a real dance began with.
             on_beat: change the speed a little, here and there, so that accents land on the song's beats.
             planted: hold standing feet in place.
@@ -107,16 +118,11 @@ class ExpressiveBailando(nn.Module):
         progress: Progress | None = None,
     ) -> np.ndarray:
         """Choose upper and lower pose codes ``(T, 2)``, one pair for each row of ``features``."""
-        if features.feature_set.identity != self.config.feature_set:
-            raise DuendeError(
-                f"this model listens to features {self.config.feature_set}, "
-                f"got {features.feature_set.identity}; extract those"
-            )
         self.eval()
+        music = self._music(features)
         rng = np.random.default_rng(seed)
         first = start if start is not None else self._draw_start(style, rng)
         self._check_start(first)
-        music = torch.from_numpy(np.asarray(features.values, dtype=np.float32))[None].to(self.device)
         # Step i predicts code i + 1 and hears the music of that code.
         heard = torch.cat([music[:, 1:], music[:, -1:]], dim=1)
         generator = torch.Generator(device=self.device).manual_seed(int(rng.integers(2**62)))
@@ -129,7 +135,7 @@ class ExpressiveBailando(nn.Module):
             self.gpt,
             self.normalise(heard),
             torch.tensor([first], device=self.device),
-            style=torch.tensor([self._style_id(style)], device=self.device) if self.config.styles else None,
+            style=self._style_token(style, music),
             sampling=sampling,
             audition=auditioned,
             generator=generator,
@@ -176,6 +182,29 @@ class ExpressiveBailando(nn.Module):
         parts = (self.upper.decode(upper), self.lower.decode(lower), self.root(lower, self.lower))
         outside = HELD * self.upper.downsampling
         return [part[:, outside:-outside].float().cpu().numpy() for part in parts]
+
+    def _music(self, features: MusicFeatures) -> Tensor:
+        """Check the features and return them as ``(1, T, D)``."""
+        if features.feature_set.identity != self.config.feature_set:
+            raise DuendeError(
+                f"this model listens to features {self.config.feature_set}, "
+                f"got {features.feature_set.identity}; extract those"
+            )
+        return torch.from_numpy(np.asarray(features.values, dtype=np.float32))[None].to(self.device)
+
+    def _inferred(self, music: Tensor) -> Tensor:
+        """Weigh the styles for features ``(1, T, D)`` as they are, ``(1, styles + 1)``."""
+        assert self.genre is not None
+        return self.genre.weights(self.normalise(music))
+
+    def _style_token(self, style: str | None, music: Tensor) -> Tensor | None:
+        """Return the style asked for, else the one that the music calls for; None where styles are not known."""
+        if not self.config.styles:
+            self._style_id(style)
+            return None
+        if style is None and self.genre is not None:
+            return self._inferred(music)
+        return torch.tensor([self._style_id(style)], device=self.device)
 
     def _smoothed(self, channels: np.ndarray) -> np.ndarray:
         if not self.config.smoothing:

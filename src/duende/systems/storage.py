@@ -54,7 +54,7 @@ def from_pretrained(name: str | Path = SHIPPED, device: str | torch.device = "cp
     """
     if str(name) == "debug":
         return debug_system().to(device)
-    folder = _resolve(name)
+    folder = model_folder(name)
     system = ExpressiveBailando(read_config(folder))
     _load_weights(system, folder / WEIGHTS)
     return system.to(device).eval()
@@ -83,7 +83,12 @@ def shipped_folder(name: str = SHIPPED) -> Path:
     return Path(str(resources.files("duende"))) / "pretrained" / name
 
 
-def _resolve(name: str | Path) -> Path:
+def model_folder(name: str | Path) -> Path:
+    """Return the folder of a system by name or path.
+
+    Raises:
+        DuendeError: there is no such name or folder.
+    """
     shipped = shipped_folder(str(name)) if "/" not in str(name) else None
     if shipped is not None and (shipped / CONFIG).is_file():
         return shipped

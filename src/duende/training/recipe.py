@@ -9,9 +9,12 @@ from typing import Any
 import yaml
 
 from duende.audio.feature_sets import present
+from duende.audio.music import FeatureSet
 from duende.configuration import from_mapping
 from duende.errors import DuendeError
+from duende.models.genre import GenreTokenConfig
 from duende.models.gpt import GPTConfig
+from duende.models.music import DownsamplingConfig
 from duende.models.sampling import Sampling
 from duende.models.vqvae import VQVAEConfig
 from duende.motion.representation import PoseRepresentation
@@ -20,9 +23,15 @@ from duende.systems.configuration import SystemConfig
 DECISIVE: dict[str, tuple[str, ...]] = {
     "vqvae": ("representation", "vqvae"),
     "root": (),
-    "gpt": ("gpt", "styled", "unheard"),
+    "genre": ("genre", "styled", "unheard"),
+    "gpt": ("gpt", "styled", "unheard", "inferred"),
 }
 """The stages in their order, with what of a recipe decides each, beside its own settings and all that is before it."""
+
+STRIDES = {10: (2, 5), 4: (2, 2)}
+"""Of convolutions, by the number of frames that they bring down to one: MERT's ten (the paper), Jukebox's four."""
+WIDTHS = (512, 256)
+"""Channels after each of them."""
 
 
 @dataclass(frozen=True)
@@ -84,12 +93,21 @@ class Recipe:
     Attributes:
         name: of the experiment.
         representation: how poses become channels.
+        codebooks: name or folder of a system whose codebooks and root decoder are taken as they are, in place
+            of training the stages ``vqvae`` and ``root``.
         vqvae: fields of :class:`VQVAEConfig`, for both halves; ``channels`` is filled in.
-        gpt: fields of :class:`GPTConfig`; ``music_dimension``, ``styles`` and ``rhythm_columns`` are filled in.
+        gpt: fields of :class:`GPTConfig`; ``music_dimension``, ``styles``, ``rhythm_columns`` and ``downsampled`` are
+            filled in.
+        downsampling: for each family of music features with several frames a row (``mert``) the fields ``strides`` and
+            ``widths`` of :class:`DownsamplingConfig`.
+        genre: fields of :class:`GenreTokenConfig` for a network that infers the style from the music, its
+            ``music_dimension``, ``styles`` and ``downsampled`` filled in; None for none.
+        inferred: share of the dances in training of the GPT that are told the style that was inferred from their music
+            in place of their own.
         styled: whether the network is told the style of a dance.
         features: name of the music features that the data must hold; empty for any.
         unheard: families of music features that the network does not hear, see :class:`SystemConfig`.
-        stages: ``vqvae``, ``root`` and ``gpt``.
+        stages: ``vqvae``, ``root``, ``genre`` and ``gpt``, those that are trained.
         smoothing: see :class:`SystemConfig`.
         sampling: how the finished system draws codes where it is not told.
         seed: of weights, crops and dropout.
@@ -100,8 +118,12 @@ class Recipe:
     name: str
     stages: dict[str, StageConfig]
     representation: str = "heading"
+    codebooks: str = ""
     vqvae: dict[str, Any] = field(default_factory=dict)
     gpt: dict[str, Any] = field(default_factory=dict)
+    downsampling: dict[str, dict[str, Any]] = field(default_factory=dict)
+    genre: dict[str, Any] | None = None
+    inferred: float = 0.0
     styled: bool = False
     features: str = ""
     unheard: tuple[str, ...] = ()
@@ -111,6 +133,25 @@ class Recipe:
     precision: str = "auto"
     float16_weights: bool = False
 
+    def __post_init__(self) -> None:
+        unknown = sorted(set(self.stages) - set(DECISIVE))
+        if unknown:
+            raise DuendeError(f"recipe {self.name} has a stage {unknown[0]!r}; the stages are {', '.join(DECISIVE)}")
+        trained = [name for name in ("vqvae", "root") if name in self.stages]
+        if self.codebooks and (trained or self.vqvae):
+            raise DuendeError(
+                f"recipe {self.name} takes its codebooks from {self.codebooks} and cannot shape or train its own; "
+                "leave out codebooks, or vqvae and the stages vqvae and root"
+            )
+        if (self.genre is not None) != ("genre" in self.stages) or (self.genre is not None and not self.styled):
+            raise DuendeError(
+                f"recipe {self.name}: a genre token network needs both genre: and a stage genre, and styled: true"
+            )
+        if not 0 <= self.inferred <= 1 or (self.inferred and self.genre is None):
+            raise DuendeError(
+                f"recipe {self.name}: inferred is a share from 0 to 1 and needs genre, got {self.inferred}"
+            )
+
     @property
     def ordered_stages(self) -> list[str]:
         """Names of its stages in the order of training."""
@@ -118,33 +159,70 @@ class Recipe:
 
     def hears(self, feature_set: str) -> bool:
         """Whether the recipe is made for music features of this identity."""
-        return not self.features or self.features == feature_set.split("@")[0]
+        return not self.features or self.features == present(feature_set).name
 
-    def system_config(self, feature_set: str, dimension: int, styles: tuple[str, ...]) -> SystemConfig:
-        """Fill in what the data decide."""
-        poses = PoseRepresentation(self.representation)  # type: ignore[arg-type]
+    def system_config(
+        self, features: FeatureSet, styles: tuple[str, ...], halves: tuple[VQVAEConfig, VQVAEConfig] | None = None
+    ) -> SystemConfig:
+        """Fill in what the data decide.
+
+        Args:
+            features: of the music in the data.
+            styles: of the dances in the data.
+            halves: upper and lower codebook where they are those of another system.
+        """
         known = styles if self.styled else ()
-
-        def half(channels: int) -> VQVAEConfig:
-            return from_mapping(VQVAEConfig, {**self.vqvae, "channels": channels}, f"recipe {self.name}: vqvae")
-
-        gpt = {**self.gpt, "music_dimension": dimension, "styles": len(known)}
-        gpt.setdefault("codes", half(1).codes)
+        upper, lower = halves or self._halves()
+        shared = {
+            "music_dimension": features.dimension,
+            "styles": len(known),
+            "downsampled": self._downsampled(features),
+        }
+        gpt = {"codes": upper.codes, **self.gpt, **shared}
         if gpt.get("rhythm_only"):
-            gpt.setdefault("rhythm_columns", present(feature_set).rhythm_columns)
+            gpt.setdefault("rhythm_columns", features.rhythm_columns)
+        genre = None
+        if self.genre is not None:
+            genre = from_mapping(GenreTokenConfig, {**self.genre, **shared}, f"recipe {self.name}: genre")
         return SystemConfig(
             system="expressive_bailando",
-            feature_set=feature_set,
+            feature_set=features.identity,
             representation=self.representation,
             frame_rate=60.0,
-            upper=half(poses.upper_channels),
-            lower=half(poses.lower_channels),
+            upper=upper,
+            lower=lower,
             gpt=from_mapping(GPTConfig, gpt, f"recipe {self.name}: gpt"),
+            genre=genre,
             styles=known,
             unheard=self.unheard,
             smoothing=self.smoothing,
             sampling=self.sampling,
         )
+
+    def _halves(self) -> tuple[VQVAEConfig, VQVAEConfig]:
+        poses = PoseRepresentation(self.representation)  # type: ignore[arg-type]
+        upper, lower = (
+            from_mapping(VQVAEConfig, {**self.vqvae, "channels": channels}, f"recipe {self.name}: vqvae")
+            for channels in (poses.upper_channels, poses.lower_channels)
+        )
+        return upper, lower
+
+    def _downsampled(self, features: FeatureSet) -> tuple[DownsamplingConfig, ...]:
+        """Say how each family that has several frames a row is brought down to one."""
+        configs = []
+        for family, frames in features.frames:
+            columns = features.slice(family)
+            fields = {"strides": STRIDES.get(frames, (frames,)), **self.downsampling.get(family, {})}
+            fields.setdefault("widths", WIDTHS[: len(fields["strides"])])
+            shape = {"first": columns.start, "dimension": (columns.stop - columns.start) // frames}
+            config = from_mapping(DownsamplingConfig, {**fields, **shape}, f"recipe {self.name}: downsampling {family}")
+            if config.frames != frames:
+                raise DuendeError(
+                    f"recipe {self.name}: strides {config.strides} bring {config.frames} frames down to one, "
+                    f"{family} has {frames}"
+                )
+            configs.append(config)
+        return tuple(configs)
 
 
 def load_recipe(path: str | Path) -> Recipe:

@@ -11,18 +11,24 @@ import numpy as np
 import torch
 from lightning_fabric import Fabric
 
+from duende.audio.feature_sets import ROWS_A_SECOND, present
+from duende.audio.music import FeatureSet
 from duende.configuration import to_mapping
 from duende.datasets.store import Clip, DanceSet
 from duende.errors import DuendeError
 from duende.files import replacing
 from duende.motion.accents import mean_speed
 from duende.systems.expressive_bailando import ExpressiveBailando
-from duende.systems.storage import save_pretrained
+from duende.systems.storage import from_pretrained, save_pretrained
+from duende.training.genre import GenreStage
 from duende.training.loop import run_stage
 from duende.training.recipe import Recipe
 from duende.training.stages import CodeStage, PoseStage, RootStage, Stage, encode_clip
 
-STAGES: dict[str, Callable[..., Stage]] = {"vqvae": PoseStage, "root": RootStage, "gpt": CodeStage}
+STAGES: dict[str, Callable[..., Stage]] = {"vqvae": PoseStage, "root": RootStage, "genre": GenreStage, "gpt": CodeStage}
+
+NO_MUSIC = FeatureSet("", 1, ROWS_A_SECOND, (("", 1),))
+"""Stands for the features of a set of dances without music, from which codebooks can be trained."""
 
 StageReport = Callable[[str, int, int, dict[str, float]], None]
 """Called with the stage's name, steps done, steps in all and the latest terms."""
@@ -101,14 +107,30 @@ def new_fabric(precision: str, devices: int | str = "auto") -> Fabric:
 def new_system(recipe: Recipe, clips: Sequence[Clip], feature_set: str) -> ExpressiveBailando:
     """Build an untrained system that fits the data, with the mean and spread of their music."""
     music = [np.asarray(clip.music, np.float32) for clip in clips if clip.music is not None and len(clip.music)]
-    dimension = music[0].shape[1] if music else 1
     styles = tuple(sorted({clip.style for clip in clips}))
-    system = ExpressiveBailando(recipe.system_config(feature_set, dimension, styles))
+    features = present(feature_set) if music else NO_MUSIC
+    other = from_pretrained(recipe.codebooks) if recipe.codebooks else None
+    halves = (other.config.upper, other.config.lower) if other else None
+    system = ExpressiveBailando(recipe.system_config(features, styles, halves))
+    if other:
+        _take_codebooks(system, other, recipe)
     if music:
+        # What is not known of a clip's music is NaN there.
         every = np.concatenate(music)
-        system.music_mean.copy_(torch.from_numpy(every.mean(axis=0)))
-        system.music_scale.copy_(torch.from_numpy(np.maximum(every.std(axis=0), 1e-3)))
+        system.music_mean.copy_(torch.from_numpy(np.nanmean(every, axis=0)))
+        system.music_scale.copy_(torch.from_numpy(np.maximum(np.nanstd(every, axis=0), 1e-3)))
     return system
+
+
+def _take_codebooks(system: ExpressiveBailando, other: ExpressiveBailando, recipe: Recipe) -> None:
+    """Put the codebooks and the root decoder of ``other`` in place of untrained ones."""
+    if other.config.representation != recipe.representation:
+        raise DuendeError(
+            f"the codebooks of {recipe.codebooks} are of poses as {other.config.representation!r}, "
+            f"recipe {recipe.name} has {recipe.representation!r}; give the recipe the same"
+        )
+    for mine, theirs in ((system.upper, other.upper), (system.lower, other.lower), (system.root, other.root)):
+        mine.load_state_dict(theirs.state_dict())
 
 
 def train_stage(
@@ -128,7 +150,8 @@ def train_stage(
     """
     system.to(fabric.device)
     config = recipe.stages[name]
-    stage = STAGES[name](system, clips, config)
+    more = {"inferred": recipe.inferred} if name == "gpt" else {}
+    stage = STAGES[name](system, clips, config, **more)
     held_out: Stage | None = None
     if outside and config.check_every:
         with suppress(DuendeError):  # None of them is as long as a crop.

@@ -14,6 +14,7 @@ from duende.datasets.store import Clip
 from duende.errors import DuendeError
 from duende.models.vqvae import root_loss
 from duende.systems.expressive_bailando import ExpressiveBailando
+from duende.training.genre import sounds
 from duende.training.recipe import StageConfig
 
 Batch = dict[str, Tensor]
@@ -118,13 +119,17 @@ class RootStage:
 class CodeLoss(nn.Module):
     """Cross-entropy of the next upper and lower code (third stage)."""
 
-    def __init__(self, system: ExpressiveBailando) -> None:
+    def __init__(self, system: ExpressiveBailando, inferred: float = 0.0) -> None:
         super().__init__()
-        self.gpt = system.gpt
+        self.gpt, self.inferred = system.gpt, inferred
 
     def forward(self, batch: Batch) -> tuple[Tensor, Terms]:
         """Return the loss, and the share of codes that were the most probable ones."""
-        logits = self.gpt(batch["music"], batch["upper"], batch["lower"], batch.get("style"))
+        style = batch.get("style")
+        if style is not None and self.training and self.inferred:
+            chosen = torch.rand(len(style), 1, device=style.device) < self.inferred
+            style = torch.where(chosen, batch["inferred"], style)
+        logits = self.gpt(batch["music"], batch["upper"], batch["lower"], style)
         loss = self.gpt.loss(logits, batch["next_upper"], batch["next_lower"])
         known = batch["next_upper"] != IGNORED
         right = {
@@ -137,10 +142,13 @@ class CodeLoss(nn.Module):
 class CodeStage:
     """Third stage: the GPT over codes, which are computed once with the frozen encoders.
 
-    Step i is given code i and the music of code i + 1, and predicts code i + 1.
+    Step i is given code i and the music of code i + 1, and predicts code i + 1. A dance is told its own style or, in a
+    share ``inferred`` of the dances, the one that the genre token network infers from the whole of its music.
     """
 
-    def __init__(self, system: ExpressiveBailando, clips: Sequence[Clip], config: StageConfig) -> None:
+    def __init__(
+        self, system: ExpressiveBailando, clips: Sequence[Clip], config: StageConfig, inferred: float = 0.0
+    ) -> None:
         self.config = config
         clips = [clip for clip in clips if clip.music is not None]
         if not clips:
@@ -149,17 +157,17 @@ class CodeStage:
         self.styles = system.config.styles
         with torch.no_grad():
             self.music = [
-                system.normalise(torch.from_numpy(np.asarray(clip.music, np.float32))).numpy() for clip in clips
+                system.normalise(torch.from_numpy(np.asarray(clip.music, np.float32)).to(system.device)).cpu().numpy()
+                for clip in clips
             ]
         self.codes = [encode_clip(system, clip) for clip in clips]
-        self.style_ids = [
-            self.styles.index(clip.style) if clip.style in self.styles else len(self.styles) for clip in clips
-        ]
+        self.told = [style_weights(self.styles, clip.style) for clip in clips]
+        self.inferred = [_inferred(system, clip, told) for clip, told in zip(clips, self.told, strict=True)]
         ratio = system.upper.downsampling
         self.crops = Crops.over(
             [len(codes) - 1 for codes in self.codes], self.length, max(1, config.stride // ratio), padded=True
         )
-        self.network = CodeLoss(system)
+        self.network = CodeLoss(system, inferred)
 
     def batch(self, picks: Sequence[tuple[int, int]]) -> Batch:
         """Collect codes, the codes after them (``IGNORED`` past the end) and the music of those."""
@@ -177,8 +185,26 @@ class CodeStage:
             rows["music"].append(cropped(music[1:], start, self.length))
         batch = {name: _stacked(items) for name, items in rows.items()}
         if self.styles:
-            batch["style"] = torch.tensor([self.style_ids[clip] for clip, _ in picks])
+            batch["style"] = torch.stack([self.told[clip] for clip, _ in picks])
+            batch["inferred"] = torch.stack([self.inferred[clip] for clip, _ in picks])
         return batch
+
+
+def style_weights(styles: Sequence[str], style: str) -> Tensor:
+    """Weigh one style with 1, all others with 0; the last weight, of no style told, is 1 for a style not known."""
+    weights = torch.zeros(len(styles) + 1)
+    weights[styles.index(style) if style in styles else len(styles)] = 1.0
+    return weights
+
+
+@torch.no_grad()
+def _inferred(system: ExpressiveBailando, clip: Clip, told: Tensor) -> Tensor:
+    """Weigh the styles by the music of a clip; by what is told where its sound is not known."""
+    if system.genre is None or not sounds(clip):
+        return told
+    system.genre.eval()
+    music = torch.from_numpy(np.asarray(clip.music, np.float32))[None].to(system.device)
+    return system.genre.weights(system.normalise(music))[0].cpu()
 
 
 @torch.no_grad()

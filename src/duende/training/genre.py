@@ -1,0 +1,67 @@
+"""The stage of the genre token network: which style a stretch of music is danced in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from duende.datasets.crops import Crops, cropped
+from duende.datasets.store import Clip
+from duende.errors import DuendeError
+from duende.models.genre import GenreTokenNetwork
+from duende.systems.expressive_bailando import ExpressiveBailando
+from duende.training.recipe import StageConfig
+
+
+class GenreLoss(nn.Module):
+    """Cross-entropy of the style; rare styles count as much as frequent ones."""
+
+    importance: Tensor
+
+    def __init__(self, network: GenreTokenNetwork, importance: Tensor) -> None:
+        super().__init__()
+        self.network = network
+        self.register_buffer("importance", importance, persistent=False)
+
+    def forward(self, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return the loss and the share of styles that were named rightly."""
+        scores = self.network(batch["music"]).float()
+        loss = F.cross_entropy(scores, batch["style"], weight=self.importance)
+        right = (scores.argmax(-1) == batch["style"]).float().mean()
+        return loss, {"cross_entropy": loss.detach(), "accuracy": right}
+
+
+class GenreStage:
+    """Learns from the music of the clips alone; those whose sound is not known are left out."""
+
+    def __init__(self, system: ExpressiveBailando, clips: Sequence[Clip], config: StageConfig) -> None:
+        self.config = config
+        styles = system.config.styles
+        known = [clip for clip in clips if sounds(clip) and clip.style in styles]
+        if not known or system.genre is None:
+            raise DuendeError("the genre stage learns styles from music and no clip has both; leave the stage out")
+        rows = [torch.from_numpy(np.asarray(clip.music, np.float32)).to(system.device) for clip in known]
+        self.music = [system.normalise(music).cpu().numpy() for music in rows]
+        self.styles = [styles.index(clip.style) for clip in known]
+        ratio = system.upper.downsampling
+        self.length = config.frames // ratio
+        self.crops = Crops.over(
+            [len(music) for music in self.music], self.length, max(1, config.stride // ratio), padded=True
+        )
+        crops = np.bincount(np.asarray(self.styles)[self.crops.sequences], minlength=len(styles))
+        importance = np.where(crops > 0, crops.sum() / np.maximum(crops, 1) / max(1, (crops > 0).sum()), 0.0)
+        self.network = GenreLoss(system.genre, torch.from_numpy(importance.astype(np.float32)))
+
+    def batch(self, picks: Sequence[tuple[int, int]]) -> dict[str, Tensor]:
+        """Collect stretches of music and the styles of their clips."""
+        music = np.stack([cropped(self.music[clip], start, self.length) for clip, start in picks])
+        return {"music": torch.from_numpy(music), "style": torch.tensor([self.styles[clip] for clip, _ in picks])}
+
+
+def sounds(clip: Clip) -> bool:
+    """Whether all of a clip's music is known; of some only the beat is."""
+    return clip.music is not None and not np.isnan(np.asarray(clip.music[:1], np.float32)).any()
