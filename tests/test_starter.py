@@ -12,7 +12,9 @@ import numpy as np
 import pytest
 
 from duende.datasets import starter
-from duende.datasets.starter import build_starter, stretched, without_still_ends
+from duende.datasets.hearing import Hearing
+from duende.datasets.starter import build_starter, without_still_ends
+from duende.datasets.starter_clips import Plan, stretched
 from duende.datasets.store import Clip, DanceSet, read_clip, write_clip
 from duende.datasets.takes import Take, describe, find_takes, held_out
 from duende.errors import DuendeError
@@ -191,12 +193,14 @@ def test_variants_are_added_to_a_finished_build(dances: Path, tmp_path: Path) ->
 
 
 def test_a_changed_choice_builds_anew(built: Path, dances: Path) -> None:
-    plan = starter.Plan(find_takes([dances])[1], "train", 0, 0, False, None)
-    assert plan.key() == starter.Plan(plan.take, "train", 0, 0, False, None).key()
+    plan = Plan(find_takes([dances])[1], "train", 0, 0)
+    assert plan.key() == Plan(plan.take, "train", 0, 0).key()
     for other in (
-        starter.Plan(plan.take, "test", 0, 0, False, None),
-        starter.Plan(plan.take, "train", 0, 1, False, None),
-        starter.Plan(plan.take, "train", 0, 0, True, None, "full_band@1"),
+        Plan(plan.take, "test", 0, 0),
+        Plan(plan.take, "train", 0, 1),
+        Plan(plan.take, "train", 0, 0, Hearing(plan.take.path, "full_band@1")),
+        Plan(plan.take, "train", 0, 0, Hearing(plan.take.path, "full_band@1"), sound=False),
+        Plan(plan.take, "train", 0, 0, Hearing(plan.take.path, "full_band@1", "weights")),
     ):
         assert plan.key() != other.key()
 

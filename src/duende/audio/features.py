@@ -123,3 +123,14 @@ def mert_for(part: FeatureSet, sources: Sources) -> Mert:
             f"name weights of that size with --mert"
         )
     return mert
+
+
+def weights_identity(features: FeatureSet, sources: Sources) -> str:
+    """Tell apart the weights that a set depends on; empty for a set that depends on none.
+
+    Raises:
+        DuendeError: they are not at hand; or the set needs files that were computed from songs elsewhere.
+    """
+    if JUKEBOX in parts_of(features):
+        raise DuendeError("music that is composed here has no features computed elsewhere; leave out jukebox")
+    return "+".join(mert_for(part, sources).identity for part in parts_of(features) if part.name in PRETRAINED)

@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
-from duende.audio.feature_sets import SETS
+from duende.cli.hearing import (
+    add_features_argument,
+    add_hearing_arguments,
+    add_weights_arguments,
+    chosen_cache,
+    chosen_sources,
+)
 from duende.errors import DuendeError
 
 if TYPE_CHECKING:
@@ -27,7 +33,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     starter.add_argument("--mocap", nargs="+", required=True, help="folders of bvh, npz or AIST++ pkl files")
     starter.add_argument("--soundfont", help="General MIDI sound font (.sf2); default: the system's")
     starter.add_argument("--variants", type=int, default=6, help="pieces of music for each take")
+    starter.add_argument(
+        "--beat-variants", type=int, default=0, help="more variants of each, at other tempi, with a beat but no music"
+    )
     starter.add_argument("--seed", type=int, default=0, help="decides music, tempo and mirroring")
+    add_features_argument(starter, "full_band+rhythm")
+    add_weights_arguments(starter)
 
     aistpp = _kind(kinds, "aistpp", "AIST++ in its own layout, with its music", _aistpp)
     aistpp.add_argument("--root", required=True, help="folder that holds motions, splits and ignore_list.txt")
@@ -72,7 +83,8 @@ def _add_recorded(parser: argparse.ArgumentParser, music: str) -> None:
     parser.add_argument(
         "--representation", choices=["heading", "global"], default="heading", help="how poses become channels"
     )
-    parser.add_argument("--features", choices=list(SETS), default="full_band", help="set of music features")
+    add_features_argument(parser, "full_band")
+    add_hearing_arguments(parser)
 
 
 def _starter(options: argparse.Namespace, out: Path) -> None:
@@ -81,8 +93,10 @@ def _starter(options: argparse.Namespace, out: Path) -> None:
     except ModuleNotFoundError as error:
         raise DuendeError(f"this needs {error.name}; install it with: pip install 'duende[data]'") from error
 
-    if options.variants < 1:
-        raise DuendeError(f"--variants is 1 or more, got {options.variants}")
+    if options.variants < 1 or options.beat_variants < 0:
+        raise DuendeError(
+            f"--variants is 1 or more and --beat-variants 0 or more, got {options.variants} and {options.beat_variants}"
+        )
     with _Bar() as bar:
         build_starter(
             [Path(folder) for folder in options.mocap],
@@ -92,6 +106,9 @@ def _starter(options: argparse.Namespace, out: Path) -> None:
             seed=options.seed,
             workers=options.workers,
             progress=lambda done, total: bar("clips", done, total),
+            beat_variants=options.beat_variants,
+            features=options.features,
+            sources=chosen_sources(options),
         )
 
 
@@ -123,7 +140,16 @@ def _record(recordings: Recordings, options: argparse.Namespace, out: Path) -> N
     from duende.datasets.recorded import build_recorded
 
     with _Bar() as bar:
-        report = build_recorded(recordings, out, options.representation, options.features, options.workers, bar)
+        report = build_recorded(
+            recordings,
+            out,
+            options.representation,
+            options.features,
+            options.workers,
+            bar,
+            chosen_cache(options),
+            chosen_sources(options),
+        )
     print(markdown(report))
     print(f"\n{out / 'report.json'}  all of it, dance by dance")
 

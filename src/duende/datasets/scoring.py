@@ -1,21 +1,19 @@
-"""Music for a dance whose beat is known: composed, rendered, and heard as features."""
+"""Music for a dance whose beat is known: composed, rendered, and heard as features; or the beat alone, heard so."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
-from duende.audio.feature_sets import feature_set
-from duende.audio.features import extract_features
+from duende.audio.feature_sets import present
+from duende.audio.features import extract_features, rows_of_beats
 from duende.audio.music import Beats
 from duende.audio.song import Song
 from duende.datasets.composer import compose, find_soundfont, render
+from duende.datasets.hearing import Hearing
 
-__all__ = ["FEATURES", "Scored", "feature_set", "find_soundfont", "score"]
-
-FEATURES = "full_band"
+__all__ = ["Scored", "find_soundfont", "only_beats", "score"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,12 +26,17 @@ class Scored:
     downbeats: np.ndarray
 
 
-def score(style: str, tempo: float, seconds: float, seed: int, soundfont: Path | None, rows: int) -> Scored:
+def score(style: str, tempo: float, seconds: float, seed: int, hearing: Hearing, rows: int) -> Scored:
     """Compose ``seconds`` of music in ``style`` whose first downbeat is at 0, and hear it with exact beats."""
     piece = compose(style, tempo, int(np.ceil(seconds * tempo / 60.0)) + 1, seed=seed)
-    song = render(piece, soundfont).cropped(0, seconds)
+    song = render(piece, hearing.soundfont).cropped(0, seconds)
     known = Beats(piece.beats.times, piece.beats.downbeats, tempo)
-    values = extract_features(song, feature_set(FEATURES), known).values[:rows]
+    values = extract_features(song, present(hearing.features), known, hearing.sources).values[:rows]
     if len(values) < rows:
         values = np.concatenate([values, np.repeat(values[-1:], rows - len(values), axis=0)])
     return Scored(song, values, *(times[times < seconds] for times in (known.times, known.downbeats)))
+
+
+def only_beats(features: str, beats: np.ndarray, downbeats: np.ndarray, tempo: float, rows: int) -> np.ndarray:
+    """Return features of a dance whose beat alone is known, NaN in all columns that would need sound."""
+    return rows_of_beats(present(features), Beats(beats, downbeats, tempo), rows)

@@ -6,63 +6,33 @@ together, compose and render music in the style of the dance on that beat, extra
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from duende.audio.feature_sets import feature_set
+from duende.audio.sources import Sources
 from duende.datasets.building import Progress, build_take, in_processes
+from duende.datasets.hearing import Hearing
 from duende.datasets.retiming import Retimed, best_locking, on_known_tempo, retime, shuffled
-from duende.datasets.store import INDEX, SCHEMA, Clip, write_index
+from duende.datasets.starter_clips import Plan, make_clip
+from duende.datasets.store import INDEX, Clip, write_index
 from duende.datasets.takes import Take, find_takes, held_out
 from duende.errors import DuendeError
 from duende.files import replacing
 from duende.formats.load import load_mocap
 from duende.motion import Motion
 from duende.motion.accents import accents
-from duende.motion.feet import plant_feet
-from duende.motion.representation import PoseRepresentation
 
-REVISION = 6
-"""Raised whenever the same files would give other clips; finished clips of another revision are built again."""
-STRETCH = (0.85, 1.15)
+FEATURES = "full_band+rhythm"
 SHORTEST = 4.5
 """Seconds: shorter takes are left out; crops are 4 seconds long."""
 LEAST_KEPT = 0.55
 """Share of the accents that must lie on the beat, else the take is left out."""
-FRAMES_PER_ROW = 8
-
-
-@dataclass(frozen=True)
-class Plan:
-    """One clip to build: a take, a variant of it, and what chance decides."""
-
-    take: Take
-    split: str
-    variant: int
-    seed: int
-    music: bool
-    soundfont: Path | None
-    features: str = ""
-
-    @property
-    def name(self) -> str:
-        """Of the clip and its file."""
-        return f"{self.take.name}-{self.variant}"
-
-    def key(self) -> str:
-        """Say in a hash all that the clip depends on, the file's content included."""
-        take = self.take
-        font = (self.soundfont.name, self.soundfont.stat().st_size) if self.music and self.soundfont else None
-        facts = (REVISION, SCHEMA, take.name, take.style, take.fps, take.tempo, self.split, self.variant, self.seed)
-        digest = hashlib.sha256(repr((*facts, self.music, font, self.features)).encode())
-        digest.update(take.path.read_bytes())
-        return digest.hexdigest()
 
 
 def build_starter(
@@ -74,6 +44,9 @@ def build_starter(
     workers: int = 2,
     progress: Progress | None = None,
     music: bool = True,
+    beat_variants: int = 0,
+    features: str = FEATURES,
+    sources: Sources | None = None,
 ) -> dict[str, Any]:
     """Build the set in ``out``; built again, it goes on where it stopped.
 
@@ -86,6 +59,10 @@ def build_starter(
         workers: processes.
         progress: called with clips done and clips in all.
         music: without it only dances are built, enough to train codebooks.
+        beat_variants: more clips for each take of the training split, at other tempi, of whose music only the beat is
+            known: nothing is composed, and all columns that need sound are NaN.
+        features: name of the set of music features.
+        sources: where weights are that the features need.
 
     Returns:
         What ``report.json`` holds: ``summary``, and under ``takes`` for each what was done or why it was left out.
@@ -95,12 +72,9 @@ def build_starter(
     """
     takes = find_takes(folders)
     outside = held_out(takes)
-    font, identity = None, ""
-    if music:
-        from duende.datasets.scoring import FEATURES, feature_set, find_soundfont
-
-        font, identity = find_soundfont(soundfont), feature_set(FEATURES).identity
-    plans = {take.name: _plans(take, take.group in outside, variants, (seed, music, font, identity)) for take in takes}
+    hearing = _hearing(soundfont, features, sources or Sources()) if music else None
+    counts = (variants, beat_variants if music else 0)
+    plans = {take.name: _plans(take, take.group in outside, counts, seed, hearing) for take in takes}
     # A folder without an index is an unfinished set.
     (out / INDEX).unlink(missing_ok=True)
     jobs = sorted(plans.values(), key=lambda plans: -plans[0].take.path.stat().st_size * len(plans))
@@ -113,13 +87,26 @@ def build_starter(
     clips = [(plan.name, plan.split) for name in plans for plan in plans[name] if reports[name]["used"]]
     if not clips:
         raise DuendeError(f"no take could be used; {out / 'report.json'} says why")
+    identity = hearing.features if hearing else ""
     write_index(out, sorted(clips), identity, {"seed": seed, "representation": "heading", "music": music})
     return report
 
 
-def _plans(take: Take, outside: bool, variants: int, rest: tuple[int, bool, Path | None, str]) -> list[Plan]:
-    split = "test" if outside else "train"
-    return [Plan(take, split, variant, *rest) for variant in range(1 if outside else variants)]
+def _hearing(soundfont: Path | None, features: str, sources: Sources) -> Hearing:
+    """Find what music is made and heard with; imported here, since a set of dances alone needs no synthesiser."""
+    from duende.audio.features import weights_identity
+    from duende.datasets.scoring import find_soundfont
+
+    wanted = feature_set(features)
+    return Hearing(find_soundfont(soundfont), wanted.identity, weights_identity(wanted, sources), sources)
+
+
+def _plans(take: Take, outside: bool, counts: tuple[int, int], seed: int, hearing: Hearing | None) -> list[Plan]:
+    """Plan the clips of a take: those with sound, then those of whose music only the beat is known."""
+    if outside:
+        return [Plan(take, "test", 0, seed, hearing)]
+    sound, beats = counts
+    return [Plan(take, "train", number, seed, hearing, number < sound) for number in range(sound + beats)]
 
 
 def steady(take: Take) -> tuple[Motion, Retimed | None, str]:
@@ -171,13 +158,6 @@ def without_still_ends(motion: Motion, speed: float = 0.08) -> Motion:
     return motion.cropped(max(0, int(frames[0]) - rest), min(len(motion), int(frames[-1]) + rest))
 
 
-def stretched(retimed: Retimed, factor: float) -> tuple[Motion, float]:
-    """Play dance and beat ``factor`` times as fast; return the dance and the new tempo."""
-    motion = retimed.motion
-    frames = int(len(motion) / factor)
-    return motion.warped(np.arange(frames) * factor / motion.fps), retimed.tempo * factor
-
-
 CONTROL = ("chance_before", "chance_after", "chance_after_beat", "chance_change")
 
 
@@ -192,7 +172,7 @@ def _build(plans: Sequence[Plan], out: Path) -> dict[str, Any]:
         if retimed is None:
             return {"used": False, "reason": reason}, ()
         report = {"used": True, "reason": reason, **_measures(plans[0], motion, retimed)}
-        return report, (_clip(plan, retimed, out) for plan in missing)
+        return report, (make_clip(plan, retimed, out) for plan in missing)
 
     return build_take(out / f"{plans[0].take.name}.json", plans, make)
 
@@ -227,44 +207,3 @@ def _measures(plan: Plan, motion: Motion, retimed: Retimed) -> dict[str, Any]:
 def _change(retimed: Retimed) -> float:
     """Mean factor by which speed was changed, up or down: 1.07 is seven per cent."""
     return float(np.exp(np.abs(np.log(retimed.speed)).mean()))
-
-
-def _clip(plan: Plan, retimed: Retimed, out: Path) -> Clip:
-    rng = np.random.default_rng([plan.seed, plan.variant, *plan.name.encode()])
-    first = plan.variant == 0
-    factor = 1.0 if first else float(rng.uniform(*STRETCH))
-    motion, tempo = stretched(retimed, factor)
-    # The first variant is the dance as it is, the second its mirror image, the third is only stretched, and so on.
-    mirrored = plan.variant % 2 == 1
-    if mirrored:
-        motion = motion.mirrored()
-    rows = len(motion) // FRAMES_PER_ROW
-    motion = plant_feet(motion.cropped(0, rows * FRAMES_PER_ROW))
-    poses = PoseRepresentation("heading").encode(motion.positions)
-    beats = np.arange(0.0, motion.duration, 60.0 / tempo)
-    downbeats = beats[::4]
-    music = None
-    if plan.music:
-        # Imported here: a set of dances alone needs no synthesiser.
-        from duende.datasets.scoring import score
-
-        scored = score(plan.take.style, tempo, motion.duration, int(rng.integers(2**31)), plan.soundfont, rows)
-        music, beats, downbeats = scored.features, scored.beats, scored.downbeats
-        if plan.split == "test":
-            scored.song.write(out / f"{plan.name}.ogg")
-    return Clip(
-        name=plan.name,
-        take=plan.take.name,
-        style=plan.take.style,
-        split=plan.split,
-        tempo=tempo,
-        mirrored=mirrored,
-        upper=poses.upper,
-        lower=poses.lower,
-        root=poses.root,
-        music=music,
-        beats=beats,
-        downbeats=downbeats,
-        # The networks read channels; whole motions serve evaluation, for which one variant is enough.
-        motion=motion if first else None,
-    )
