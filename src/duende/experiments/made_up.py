@@ -8,13 +8,14 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d
 from scipy.spatial.transform import Rotation
 
-from duende.audio.feature_sets import FRAMES_IN_ROW, FULL_BAND
+from duende.audio.feature_sets import FRAMES_IN_ROW, feature_set
 from duende.datasets.store import INDEX, Clip, write_clip, write_index
 from duende.motion import SMPL24, Motion
 from duende.motion.representation import PoseRepresentation
 
 SECONDS = 16
 TEMPO = 120.0
+FEATURES = feature_set("full_band+rhythm")
 STYLES = ("up_and_down", "to_and_fro")
 TAKES = {"train": 8, "test": 4}
 
@@ -29,7 +30,7 @@ def write_made_up_dances(folder: Path, seed: int = 0) -> None:
             clip = _clip(f"made_up-{split}-{number}", split, STYLES[number % 2], seed)
             write_clip(clip, folder / f"{clip.name}.npz")
             names.append((clip.name, split))
-    write_index(folder, names, FULL_BAND.identity, {"seed": seed, "representation": "heading", "music": True})
+    write_index(folder, names, FEATURES.identity, {"seed": seed, "representation": "heading", "music": True})
 
 
 def _clip(name: str, split: str, style: str, seed: int) -> Clip:
@@ -38,7 +39,7 @@ def _clip(name: str, split: str, style: str, seed: int) -> Clip:
     poses = PoseRepresentation("heading").encode(motion.positions)
     rows = len(motion) // FRAMES_IN_ROW
     beats = np.arange(0.0, motion.duration, 60.0 / TEMPO)
-    music = gaussian_filter1d(rng.normal(size=(rows, FULL_BAND.dimension)), 2.0, axis=0)
+    music = gaussian_filter1d(rng.normal(size=(rows, FEATURES.dimension)), 2.0, axis=0)
     return Clip(
         name=name,
         take=name,

@@ -21,7 +21,10 @@ def markdown(table: Table, rows: Sequence[Row], results: Results) -> str:
     """Write the paper's measures in three columns each, all others in one, and what was found about each claim."""
     parts = [f"# {table.title}\n"]
     paper, ours = table.measures[: table.published], table.measures[table.published :]
-    parts.append(_markdown_table(_header(paper, published=True), [_cells(row, paper, results, True) for row in rows]))
+    if paper:
+        parts.append(
+            _markdown_table(_header(paper, published=True), [_cells(row, paper, results, True) for row in rows])
+        )
     measured = [row for row in rows if results.runs.get(row.key)]
     if ours and measured:
         cells = [_cells(row, ours, results, False) for row in measured]
@@ -32,14 +35,17 @@ def markdown(table: Table, rows: Sequence[Row], results: Results) -> str:
 
 
 def latex(table: Table, rows: Sequence[Row], results: Results) -> str:
-    """Write the paper's measures as a ``tabular`` for the ``booktabs`` package."""
-    measures = table.measures[: table.published]
-    first = " & ".join(rf"\multicolumn{{3}}{{c}}{{{_tex(measure.title)}}}" for measure in measures)
-    second = " & ".join(["published & measured & interval"] * len(measures))
-    lines = [rf"\begin{{tabular}}{{l{'rrr' * len(measures)}}}", r"\toprule", rf" & {first} \\", rf" & {second} \\"]
+    """Write the paper's measures, or all of a table of ours, as a ``tabular`` for the ``booktabs`` package."""
+    published = table.published > 0
+    measures = table.measures[: table.published or None]
+    columns = ["published", "measured", "interval"] if published else ["measured"]
+    first = " & ".join(rf"\multicolumn{{{len(columns)}}}{{c}}{{{_tex(measure.title)}}}" for measure in measures)
+    second = " & ".join([" & ".join(columns)] * len(measures))
+    shape = "r" * len(columns) * len(measures)
+    lines = [rf"\begin{{tabular}}{{l{shape}}}", r"\toprule", rf" & {first} \\", rf" & {second} \\"]
     lines.append(r"\midrule")
     for row in rows:
-        lines.append(" & ".join(_tex(cell) for cell in _cells(row, measures, results, True)) + r" \\")
+        lines.append(" & ".join(_tex(cell) for cell in _cells(row, measures, results, published)) + r" \\")
     return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", ""])
 
 
