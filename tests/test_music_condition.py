@@ -10,7 +10,7 @@ import torch
 from conftest import network
 
 from duende.audio.feature_sets import feature_set, present
-from duende.audio.features import extract_features, rows_of_beats
+from duende.audio.features import extract_features
 from duende.audio.music import Beats, MusicFeatures
 from duende.audio.rhythm import rhythm_rows
 from duende.audio.song import Song
@@ -92,27 +92,6 @@ def test_rhythm_tells_where_in_beat_and_bar_a_row_begins() -> None:
     faster = rhythm_rows(Beats(STEADY.times / 2, STEADY.downbeats / 2, 240.0), 10)
     assert faster[:, rhythm.slice("pace")] == pytest.approx(1.0, abs=1e-6)
     assert not rhythm_rows(Beats(np.zeros(0), np.zeros(0), 0.0), 5).any()
-
-
-def test_what_follows_from_the_beats_is_the_same_without_sound() -> None:
-    features = feature_set("full_band+rhythm")
-    song = Song(np.random.default_rng(0).normal(size=3 * 44_100).astype(np.float32) * 0.1, 44_100)
-    heard = extract_features(song, features, STEADY).values
-    known = rows_of_beats(features, STEADY, len(heard))
-    there = ~np.isnan(known)
-    np.testing.assert_array_equal(known[there], heard[there])
-    assert there.all(axis=0).tolist() == there.any(axis=0).tolist()
-    families = [name for name, _ in features.columns if there[0, features.slice(name)].all()]
-    assert families == [
-        "beat",
-        "downbeat",
-        "phase",
-        "beat_phase",
-        "bar_phase",
-        "next_beat",
-        "next_downbeat",
-        "pace",
-    ]
 
 
 def test_rhythm_columns_are_runs_of_columns() -> None:
@@ -234,11 +213,3 @@ def test_a_genre_network_that_does_not_fit_the_styles_is_refused() -> None:
     config = debug_config()
     with pytest.raises(DuendeError, match="infers 5 styles but 2"):
         replace(config, genre=GenreTokenConfig(config.gpt.music_dimension, styles=5))
-
-
-def test_unknown_columns_are_heard_as_their_mean() -> None:
-    system = ExpressiveBailando(debug_config())
-    music = torch.full((1, 2, system.config.gpt.music_dimension), torch.nan)
-    music[..., 3] = 2.0
-    normal = system.normalise(music)
-    assert normal[0, 0, 3] == 2.0 and normal.abs().sum() == 4.0

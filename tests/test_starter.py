@@ -199,7 +199,6 @@ def test_a_changed_choice_builds_anew(built: Path, dances: Path) -> None:
         Plan(plan.take, "test", 0, 0),
         Plan(plan.take, "train", 0, 1),
         Plan(plan.take, "train", 0, 0, Hearing(plan.take.path, "full_band@1")),
-        Plan(plan.take, "train", 0, 0, Hearing(plan.take.path, "full_band@1"), sound=False),
         Plan(plan.take, "train", 0, 0, Hearing(plan.take.path, "full_band@1", "weights")),
     ):
         assert plan.key() != other.key()

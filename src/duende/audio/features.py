@@ -13,7 +13,7 @@ import numpy as np
 
 from duende.audio.beats import track_beats
 from duende.audio.feature_sets import FULL_BAND, JUKEBOX, MERT, MERT_95M, PUBLISHED, RHYTHM, ROWS_A_SECOND, present
-from duende.audio.handcrafted import families_of_beats, handcrafted_rows
+from duende.audio.handcrafted import handcrafted_rows
 from duende.audio.music import Beats, FeatureSet, MusicFeatures
 from duende.audio.rhythm import rhythm_rows
 from duende.audio.song import Song
@@ -86,19 +86,6 @@ def part_rows(part: FeatureSet, song: Song, beats: Beats, sources: Sources) -> n
 
         return jukebox_rows(sources.jukebox, song.name, song.duration)
     raise DuendeError(f"no music features are called {part.name!r}; see duende features --help")
-
-
-def rows_of_beats(features: FeatureSet, beats: Beats, rows: int) -> np.ndarray:
-    """Compute what follows from the beats alone, ``(rows, D)`` float32, and NaN where sound would be needed."""
-    table = np.full((rows, features.dimension), np.nan, np.float32)
-    for part in features.parts or (features,):
-        if part.name == RHYTHM.name:
-            first = features.slice(part.columns[0][0]).start
-            table[:, first : first + part.dimension] = rhythm_rows(beats, rows)
-        elif part.name in HANDCRAFTED:
-            for family, values in families_of_beats(part, beats, rows).items():
-                table[:, features.slice(family)] = values
-    return table
 
 
 @lru_cache(maxsize=1)

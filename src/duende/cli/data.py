@@ -33,9 +33,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     starter.add_argument("--mocap", nargs="+", required=True, help="folders of bvh, npz or AIST++ pkl files")
     starter.add_argument("--soundfont", help="General MIDI sound font (.sf2); default: the system's")
     starter.add_argument("--variants", type=int, default=6, help="pieces of music for each take")
-    starter.add_argument(
-        "--beat-variants", type=int, default=0, help="more variants of each, at other tempi, with a beat but no music"
-    )
     starter.add_argument("--seed", type=int, default=0, help="decides music, tempo and mirroring")
     add_features_argument(starter, "full_band+rhythm")
     add_weights_arguments(starter)
@@ -93,10 +90,8 @@ def _starter(options: argparse.Namespace, out: Path) -> None:
     except ModuleNotFoundError as error:
         raise DuendeError(f"this needs {error.name}; install it with: pip install 'duende[data]'") from error
 
-    if options.variants < 1 or options.beat_variants < 0:
-        raise DuendeError(
-            f"--variants is 1 or more and --beat-variants 0 or more, got {options.variants} and {options.beat_variants}"
-        )
+    if options.variants < 1:
+        raise DuendeError(f"--variants is 1 or more, got {options.variants}")
     with _Bar() as bar:
         build_starter(
             [Path(folder) for folder in options.mocap],
@@ -106,7 +101,6 @@ def _starter(options: argparse.Namespace, out: Path) -> None:
             seed=options.seed,
             workers=options.workers,
             progress=lambda done, total: bar("clips", done, total),
-            beat_variants=options.beat_variants,
             features=options.features,
             sources=chosen_sources(options),
         )

@@ -11,12 +11,13 @@ from duende.models.sampling import Sampling
 
 
 def add_sampling_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add ``--temperature``, ``--top-k``, ``--guidance`` and ``--candidates``."""
+    """Add ``--temperature``, ``--top-k``, ``--guidance``, ``--style-guidance`` and ``--candidates``."""
     parser.add_argument(
         "--temperature", type=float, help="0: always the most probable step; higher: bolder; default: the model's"
     )
     parser.add_argument("--top-k", type=int, help="choose among so many steps; 0: among all; default: the model's")
     parser.add_argument("--guidance", type=float, help="above 1: follow the music more than the model does by itself")
+    parser.add_argument("--style-guidance", type=float, help="above 1: exaggerate the style that is asked for or inferred")
     parser.add_argument(
         "--candidates", type=int, help="continuations tried of each phrase, of which the best goes on; 1: none"
     )
@@ -29,7 +30,7 @@ def chosen_sampling(options: argparse.Namespace, usual: Sampling) -> Sampling:
         DuendeError: a value is out of its range.
     """
     chosen: dict[str, Any] = {}
-    for name in ("temperature", "top_k", "guidance", "candidates"):
+    for name in ("temperature", "top_k", "guidance", "style_guidance", "candidates"):
         value = getattr(options, name)
         if value is None:
             continue

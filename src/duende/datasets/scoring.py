@@ -1,4 +1,4 @@
-"""Music for a dance whose beat is known: composed, rendered, and heard as features; or the beat alone, heard so."""
+"""Music for a dance whose beat is known: composed, rendered, and heard as features."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from duende.audio.feature_sets import present
-from duende.audio.features import extract_features, rows_of_beats
+from duende.audio.features import extract_features
 from duende.audio.music import Beats
 from duende.audio.song import Song
 from duende.datasets.composer import compose, find_soundfont, render
 from duende.datasets.hearing import Hearing
 
-__all__ = ["Scored", "find_soundfont", "only_beats", "score"]
+__all__ = ["Scored", "find_soundfont", "score"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,8 +35,3 @@ def score(style: str, tempo: float, seconds: float, seed: int, hearing: Hearing,
     if len(values) < rows:
         values = np.concatenate([values, np.repeat(values[-1:], rows - len(values), axis=0)])
     return Scored(song, values, *(times[times < seconds] for times in (known.times, known.downbeats)))
-
-
-def only_beats(features: str, beats: np.ndarray, downbeats: np.ndarray, tempo: float, rows: int) -> np.ndarray:
-    """Return features of a dance whose beat alone is known, NaN in all columns that would need sound."""
-    return rows_of_beats(present(features), Beats(beats, downbeats, tempo), rows)

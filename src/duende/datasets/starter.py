@@ -44,7 +44,6 @@ def build_starter(
     workers: int = 2,
     progress: Progress | None = None,
     music: bool = True,
-    beat_variants: int = 0,
     features: str = FEATURES,
     sources: Sources | None = None,
 ) -> dict[str, Any]:
@@ -59,8 +58,6 @@ def build_starter(
         workers: processes.
         progress: called with clips done and clips in all.
         music: without it only dances are built, enough to train codebooks.
-        beat_variants: more clips for each take of the training split, at other tempi, of whose music only the beat is
-            known: nothing is composed, and all columns that need sound are NaN.
         features: name of the set of music features.
         sources: where weights are that the features need.
 
@@ -73,8 +70,7 @@ def build_starter(
     takes = find_takes(folders)
     outside = held_out(takes)
     hearing = _hearing(soundfont, features, sources or Sources()) if music else None
-    counts = (variants, beat_variants if music else 0)
-    plans = {take.name: _plans(take, take.group in outside, counts, seed, hearing) for take in takes}
+    plans = {take.name: _plans(take, take.group in outside, variants, seed, hearing) for take in takes}
     # A folder without an index is an unfinished set.
     (out / INDEX).unlink(missing_ok=True)
     jobs = sorted(plans.values(), key=lambda plans: -plans[0].take.path.stat().st_size * len(plans))
@@ -101,12 +97,9 @@ def _hearing(soundfont: Path | None, features: str, sources: Sources) -> Hearing
     return Hearing(find_soundfont(soundfont), wanted.identity, weights_identity(wanted, sources), sources)
 
 
-def _plans(take: Take, outside: bool, counts: tuple[int, int], seed: int, hearing: Hearing | None) -> list[Plan]:
-    """Plan the clips of a take: those with sound, then those of whose music only the beat is known."""
-    if outside:
-        return [Plan(take, "test", 0, seed, hearing)]
-    sound, beats = counts
-    return [Plan(take, "train", number, seed, hearing, number < sound) for number in range(sound + beats)]
+def _plans(take: Take, outside: bool, variants: int, seed: int, hearing: Hearing | None) -> list[Plan]:
+    split = "test" if outside else "train"
+    return [Plan(take, split, variant, seed, hearing) for variant in range(1 if outside else variants)]
 
 
 def steady(take: Take) -> tuple[Motion, Retimed | None, str]:

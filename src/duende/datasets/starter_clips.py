@@ -20,15 +20,13 @@ from duende.motion.representation import PoseRepresentation
 REVISION = 7
 """Raised whenever the same files would give other clips; finished clips of another revision are built again."""
 STRETCH = (0.85, 1.15)
-BEAT_STRETCH = (0.8, 1.3)
-"""The same for variants without sound: the beat of songs, not the look of dances, decides how far."""
 
 
 @dataclass(frozen=True)
 class Plan:
     """One clip to build: a take, a variant of it, and what chance decides.
 
-    Its music is composed; of a variant without ``sound`` only the beat is known. Without ``hearing`` it has no music.
+    Without ``hearing`` it has no music.
     """
 
     take: Take
@@ -36,7 +34,6 @@ class Plan:
     variant: int
     seed: int
     hearing: Hearing | None = None
-    sound: bool = True
 
     @property
     def name(self) -> str:
@@ -47,7 +44,7 @@ class Plan:
         """Say in a hash all that the clip depends on, the file's content included."""
         take = self.take
         facts = (REVISION, SCHEMA, take.name, take.style, take.fps, take.tempo, self.split, self.variant, self.seed)
-        digest = hashlib.sha256(repr((*facts, self.sound, self.hearing and self.hearing.facts)).encode())
+        digest = hashlib.sha256(repr((*facts, self.hearing and self.hearing.facts)).encode())
         digest.update(take.path.read_bytes())
         return digest.hexdigest()
 
@@ -63,13 +60,8 @@ def make_clip(plan: Plan, retimed: Retimed, out: Path) -> Clip:
     """Make the clip of a plan; the sound of a held-out one is written to ``out``."""
     rng = np.random.default_rng([plan.seed, plan.variant, *plan.name.encode()])
     first = plan.variant == 0
-    factor = 1.0 if first else float(rng.uniform(*(STRETCH if plan.sound else BEAT_STRETCH)))
+    factor = 1.0 if first else float(rng.uniform(*STRETCH))
     motion, tempo = stretched(retimed, factor)
-    skipped = 0
-    if not plan.sound:
-        # Beats fall anywhere in a song's codes, not only at their beginning.
-        skipped = int(rng.integers(FRAMES_IN_ROW))
-        motion = motion.cropped(skipped, len(motion))
     # The first variant is the dance as it is, the second its mirror image, the third is only stretched, and so on.
     mirrored = plan.variant % 2 == 1
     if mirrored:
@@ -77,13 +69,10 @@ def make_clip(plan: Plan, retimed: Retimed, out: Path) -> Clip:
     rows = len(motion) // FRAMES_IN_ROW
     motion = plant_feet(motion.cropped(0, rows * FRAMES_IN_ROW))
     poses = PoseRepresentation("heading").encode(motion.positions)
-    beats = np.arange(0.0, motion.duration + skipped / motion.fps, 60.0 / tempo) - skipped / motion.fps
+    beats = np.arange(0.0, motion.duration, 60.0 / tempo)
     downbeats, music = beats[::4], None
-    if plan.hearing and not plan.sound:
-        from duende.datasets.scoring import only_beats
-
-        music = only_beats(plan.hearing.features, beats, downbeats, tempo, rows)
-    elif plan.hearing:
+    if plan.hearing:
+        # Imported here: a set of dances alone needs no synthesiser.
         from duende.datasets.scoring import score
 
         scored = score(plan.take.style, tempo, motion.duration, int(rng.integers(2**31)), plan.hearing, rows)

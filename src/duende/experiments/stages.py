@@ -104,7 +104,10 @@ class TrainedStages:
 
 def _weights_digest(model: str) -> str:
     """Tell systems apart by their weights."""
-    return hashlib.sha256((model_folder(model) / WEIGHTS).read_bytes()).hexdigest()
+    path = model_folder(model) / WEIGHTS
+    if not path.is_file():
+        raise DuendeError(f"{path} is missing; copy the whole model folder from its source")
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _fingerprint(data: DanceSet) -> str:

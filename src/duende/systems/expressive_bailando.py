@@ -61,8 +61,8 @@ class ExpressiveBailando(nn.Module):
         return self.music_mean.device
 
     def normalise(self, music: Tensor) -> Tensor:
-        """Bring features ``(B, T, D)`` to the mean and spread of training, those unheard or NaN (not known) to 0."""
-        return torch.nan_to_num((music - self.music_mean) / self.music_scale) * self.heard
+        """Bring music features ``(B, T, D)`` to the mean and spread of training, those unheard to 0."""
+        return (music - self.music_mean) / self.music_scale * self.heard
 
     @torch.inference_mode()
     def inferred_style(self, features: MusicFeatures) -> dict[str, float] | None:

@@ -36,12 +36,12 @@ class GenreLoss(nn.Module):
 
 
 class GenreStage:
-    """Learns from the music of the clips alone; those whose sound is not known are left out."""
+    """Learns from the music of the clips alone."""
 
     def __init__(self, system: ExpressiveBailando, clips: Sequence[Clip], config: StageConfig) -> None:
         self.config = config
         styles = system.config.styles
-        known = [clip for clip in clips if sounds(clip) and clip.style in styles]
+        known = [clip for clip in clips if clip.music is not None and clip.style in styles]
         if not known or system.genre is None:
             raise DuendeError("the genre stage learns styles from music and no clip has both; leave the stage out")
         rows = [torch.from_numpy(np.asarray(clip.music, np.float32)).to(system.device) for clip in known]
@@ -60,8 +60,3 @@ class GenreStage:
         """Collect stretches of music and the styles of their clips."""
         music = np.stack([cropped(self.music[clip], start, self.length) for clip, start in picks])
         return {"music": torch.from_numpy(music), "style": torch.tensor([self.styles[clip] for clip, _ in picks])}
-
-
-def sounds(clip: Clip) -> bool:
-    """Whether all of a clip's music is known; of some only the beat is."""
-    return clip.music is not None and not np.isnan(np.asarray(clip.music[:1], np.float32)).any()

@@ -115,10 +115,9 @@ def new_system(recipe: Recipe, clips: Sequence[Clip], feature_set: str) -> Expre
     if other:
         _take_codebooks(system, other, recipe)
     if music:
-        # What is not known of a clip's music is NaN there.
         every = np.concatenate(music)
-        system.music_mean.copy_(torch.from_numpy(np.nanmean(every, axis=0)))
-        system.music_scale.copy_(torch.from_numpy(np.maximum(np.nanstd(every, axis=0), 1e-3)))
+        system.music_mean.copy_(torch.from_numpy(every.mean(axis=0)))
+        system.music_scale.copy_(torch.from_numpy(np.maximum(every.std(axis=0), 1e-3)))
     return system
 
 

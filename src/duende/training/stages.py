@@ -14,7 +14,6 @@ from duende.datasets.store import Clip
 from duende.errors import DuendeError
 from duende.models.vqvae import root_loss
 from duende.systems.expressive_bailando import ExpressiveBailando
-from duende.training.genre import sounds
 from duende.training.recipe import StageConfig
 
 Batch = dict[str, Tensor]
@@ -199,8 +198,8 @@ def style_weights(styles: Sequence[str], style: str) -> Tensor:
 
 @torch.no_grad()
 def _inferred(system: ExpressiveBailando, clip: Clip, told: Tensor) -> Tensor:
-    """Weigh the styles by the music of a clip; by what is told where its sound is not known."""
-    if system.genre is None or not sounds(clip):
+    """Weigh the styles by the music of a clip; without a genre token network as it is told."""
+    if system.genre is None:
         return told
     system.genre.eval()
     music = torch.from_numpy(np.asarray(clip.music, np.float32))[None].to(system.device)
