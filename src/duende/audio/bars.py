@@ -1,0 +1,145 @@
+"""The likeliest bars: which frames are beats, and which place in the bar each has.
+
+A bar pointer (Whiteley, Cemgil and Godsill, 2006; Krebs, Böck and Widmer, 2015) that is only looked at on beats: a
+state is a frame with a beat on it, the interval since the beat before, and the place in a bar of four or of three.
+Tempo may change a little from beat to beat. All octaves of a tempo are weighed at once, on every frame.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+SLOWEST, FASTEST = 54.0, 218.0
+"""Beats a minute."""
+USUAL, PREFERENCE = 115.0, 0.1
+"""Beats a minute that people tap to, and what a second at an octave from it costs (natural logarithm)."""
+FINENESS = 2
+"""Frames here for each frame of the activation."""
+CHANGE = 2
+"""Intervals longer or shorter by so many steps may follow one another."""
+STEADINESS = 0.025
+"""How much of itself an interval usually changes by."""
+BAR_LENGTHS = (4, 3)
+WALTZ = 6.0
+"""By how much bars of three must be likelier (natural logarithm), as they are rarer."""
+SPREAD = 1.33
+"""Sum of the activations of the frames around a certain beat, at least (they are trained to fall within 1.5 frames)."""
+STRONGEST, LEAST = (0.97, 0.99), 0.2
+"""Quantiles of the likelihood of beats and of downbeats that count as certain, and how little they can be."""
+EAGERNESS = 1.0
+"""What a beat is worth in itself (natural logarithm), so that a pulse goes on where little is heard."""
+FLOOR = 0.01
+"""Least likelihood that a frame is or is not a beat: nothing is certain."""
+
+
+@dataclass(frozen=True, eq=False)
+class Bars:
+    """Beats in frames of the activation ``(N,)``, each one's place in its bar from 0 ``(N,)``, and beats in a bar."""
+
+    frames: np.ndarray
+    places: np.ndarray
+    length: int
+
+
+def likeliest_bars(activation: np.ndarray, frames_a_second: float) -> Bars:
+    """Find the likeliest bars.
+
+    Args:
+        activation: ``(T, 2)`` likelihood of a beat and of a downbeat on each frame.
+        frames_a_second: of the activation.
+    """
+    fine = _finer(activation)
+    search = _Search(fine, 60.0 * FINENESS * frames_a_second)
+    return search.found()
+
+
+def _finer(activation: np.ndarray) -> np.ndarray:
+    """Gather what the network spreads over a beat's frame and those beside it, on a finer grid."""
+    padded = np.pad(activation, ((1, 1), (0, 0)))
+    pooled = (padded[:-2] + padded[1:-1] + padded[2:]) / SPREAD
+    # Music unlike that of the training is heard with less certainty: its strongest beats are the measure.
+    strongest = [np.quantile(column, share) for column, share in zip(pooled.T, STRONGEST, strict=True)]
+    usual = np.clip(strongest, LEAST, 1.0)
+    activation = np.minimum(1.0, pooled / usual)
+    at = np.arange(FINENESS * (len(activation) - 1) + 1) / FINENESS
+    grid = np.arange(len(activation))
+    return np.stack([np.interp(at, grid, column) for column in activation.T], axis=1)
+
+
+def _intervals(frames_a_minute: float) -> np.ndarray:
+    """Frames between beats, all that fast tempi can have, of slow ones one in fifty."""
+    intervals = [int(np.floor(frames_a_minute / FASTEST))]
+    while intervals[-1] < frames_a_minute / SLOWEST:
+        intervals.append(max(intervals[-1] + 1, round(intervals[-1] * 1.02)))
+    return np.array(intervals)
+
+
+class _Search:
+    """Dynamic programming over beats, a block of frames no longer than the shortest interval at a time."""
+
+    def __init__(self, activation: np.ndarray, frames_a_minute: float) -> None:
+        self.intervals = _intervals(frames_a_minute)
+        self.places = np.concatenate([np.arange(length) for length in BAR_LENGTHS])
+        self.before = np.concatenate(
+            [
+                first + (np.arange(length) - 1) % length
+                for first, length in zip(np.cumsum([0, *BAR_LENGTHS[:-1]]), BAR_LENGTHS, strict=True)
+            ]
+        )
+        beat, down = np.clip(activation.T, FLOOR, 1 - FLOOR)
+        rest = np.clip(beat - down, FLOOR, 1 - FLOOR)
+        off = np.log(1 - beat)
+        gain = np.where(self.places == 0, np.log(down)[:, None], np.log(rest)[:, None]) - off[:, None] + EAGERNESS
+        self.gain = gain.astype(np.float32)
+        self.prior = np.repeat([0.0, -WALTZ], BAR_LENGTHS).astype(np.float32)
+        steps = np.arange(-CHANGE, CHANGE + 1)
+        self.following = np.clip(np.arange(len(self.intervals))[:, None] + steps, 0, len(self.intervals) - 1)
+        change = np.log(self.intervals[:, None] / self.intervals[self.following])
+        self.cost = (-0.5 * (change / STEADINESS) ** 2).astype(np.float32)
+        tempi = np.log2(frames_a_minute / self.intervals / USUAL)
+        # By the second, not by the beat: else fewer beats would look better for being fewer.
+        self.cost -= (PREFERENCE * 60.0 * tempi**2 * self.intervals / frames_a_minute).astype(np.float32)[:, None]
+        outside = (np.arange(len(self.intervals))[:, None] + steps) != self.following
+        self.cost[outside] = -np.inf
+
+    def found(self) -> Bars:
+        """Run forward and trace the best way back."""
+        total, shape = len(self.gain), (len(self.intervals), len(self.places))
+        longest, block = int(self.intervals[-1]), int(self.intervals[0])
+        choice = np.full((total, *shape), -1, np.int8)
+        # Scores of the frames that are still in reach; frames before the first one have none.
+        score = np.full((longest, *shape), -np.inf, np.float32)
+        best_end, best_score = (0, 0, 0), 0.0
+        for first in range(0, total, block):
+            size = min(block, total - first)
+            at = longest + np.arange(size)[:, None] - self.intervals
+            past = score[at[:, :, None], self.following[None]][..., self.before] + self.cost[None, :, :, None]
+            way = past.argmax(axis=2)
+            value = np.take_along_axis(past, way[:, :, None], axis=2)[:, :, 0]
+            goes_on = value > self.prior
+            choice[first : first + size][goes_on] = way[goes_on]
+            now = np.where(goes_on, value, self.prior) + self.gain[first : first + size, None]
+            score = np.concatenate([score[size:], now])
+            highest = int(now.argmax())
+            if now.flat[highest] > best_score:
+                best_score = float(now.flat[highest])
+                frame, interval, place = np.unravel_index(highest, now.shape)
+                best_end = (first + int(frame), int(interval), int(place))
+        if best_score == 0.0:
+            return Bars(np.zeros(0), np.zeros(0, int), BAR_LENGTHS[0])
+        return self._traced(choice, *best_end)
+
+    def _traced(self, choice: np.ndarray, frame: int, interval: int, place: int) -> Bars:
+        frames, places = [frame], [place]
+        while (way := int(choice[frame, interval, place])) >= 0:
+            frame, interval, place = (
+                frame - int(self.intervals[interval]),
+                int(self.following[interval, way]),
+                int(self.before[place]),
+            )
+            frames.append(frame)
+            places.append(place)
+        length = BAR_LENGTHS[int(places[0] >= BAR_LENGTHS[0])]
+        return Bars(np.array(frames[::-1]) / FINENESS, self.places[np.array(places[::-1])], length)
