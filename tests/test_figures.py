@@ -203,7 +203,7 @@ def dance_set(wavy_motion: Motion, tmp_path: Path) -> Path:
             wavy_motion,
         )
         write_clip(clip, folder / f"{name}.npz")
-    write_index(folder, [("salsa-1-0", "test"), ("salsa-2-0", "train")], "full_band@1", {"representation": "heading"})
+    write_index(folder, [("salsa-1-0", "test"), ("salsa-2-0", "train")], "full_band@2", {"representation": "heading"})
     return folder
 
 

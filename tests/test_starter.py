@@ -198,8 +198,8 @@ def test_a_changed_choice_builds_anew(built: Path, dances: Path) -> None:
     for other in (
         Plan(plan.take, "test", 0, 0),
         Plan(plan.take, "train", 0, 1),
-        Plan(plan.take, "train", 0, 0, Hearing(plan.take.path, "full_band@1")),
-        Plan(plan.take, "train", 0, 0, Hearing(plan.take.path, "full_band@1", "weights")),
+        Plan(plan.take, "train", 0, 0, Hearing(plan.take.path, "full_band@2")),
+        Plan(plan.take, "train", 0, 0, Hearing(plan.take.path, "full_band@2", "weights")),
     ):
         assert plan.key() != other.key()
 

@@ -194,14 +194,14 @@ def test_mistakes_in_recipes_are_named(tmp_path: Path) -> None:
 def test_the_loss_on_held_out_clips_is_logged_when_asked_for(recipe: Recipe, clips: list[Clip], tmp_path: Path) -> None:
     fabric = Fabric(accelerator="cpu", devices=1)
     checked = replace(recipe, stages={"gpt": replace(recipe.stages["gpt"], check_every=3)})
-    system = new_system(checked, clips[:1], "full_band@1")
+    system = new_system(checked, clips[:1], "full_band@2")
     train_stage("gpt", system, clips[:1], checked, fabric, tmp_path / "gpt", outside=clips[1:])
     lines = [json.loads(line) for line in (tmp_path / "gpt" / "log.jsonl").read_text().splitlines()]
     assert lines[-1]["step"] == 6 and lines[-1]["held_out"] > 0
     short = [replace(clip, upper=clip.upper[:16], lower=clip.lower[:16]) for clip in clips]
     poses = replace(recipe, stages={"vqvae": replace(recipe.stages["vqvae"], check_every=3)})
     train_stage(
-        "vqvae", new_system(poses, clips, "full_band@1"), clips, poses, fabric, tmp_path / "vqvae", outside=short
+        "vqvae", new_system(poses, clips, "full_band@2"), clips, poses, fabric, tmp_path / "vqvae", outside=short
     )
     assert "held_out" not in (tmp_path / "vqvae" / "log.jsonl").read_text()
 
@@ -233,7 +233,7 @@ def test_a_recipe_is_its_base_with_changes(tmp_path: Path) -> None:
 
 
 def test_the_network_does_not_hear_what_a_recipe_leaves_out(recipe: Recipe, clips: list[Clip]) -> None:
-    deaf = new_system(replace(recipe, unheard=("beat", "tempogram")), clips, "full_band@1")
+    deaf = new_system(replace(recipe, unheard=("beat", "tempogram")), clips, "full_band@2")
     music = torch.from_numpy(np.asarray(clips[0].music))[None]
     changed = music.clone()
     features = feature_set("full_band")
@@ -244,12 +244,12 @@ def test_the_network_does_not_hear_what_a_recipe_leaves_out(recipe: Recipe, clip
     assert not torch.allclose(deaf.normalise(music), deaf.normalise(changed))
     assert "heard" not in deaf.state_dict()
     with pytest.raises(DuendeError, match="no columns 'smell'"):
-        new_system(replace(recipe, unheard=("smell",)), clips, "full_band@1")
+        new_system(replace(recipe, unheard=("smell",)), clips, "full_band@2")
 
 
 def test_clips_without_music_train_codebooks_only(recipe: Recipe, clips: list[Clip]) -> None:
     silent = [replace(clip, music=None) for clip in clips]
-    system = new_system(recipe, clips, "full_band@1")
+    system = new_system(recipe, clips, "full_band@2")
     assert len(CodeStage(system, [*silent, clips[0]], recipe.stages["gpt"]).codes) == 1
     with pytest.raises(DuendeError, match="no clip has any"):
         CodeStage(system, silent, recipe.stages["gpt"])

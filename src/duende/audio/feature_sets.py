@@ -14,13 +14,13 @@ ROWS_A_SECOND = 7.5
 FRAMES_IN_ROW = 8
 PUBLISHED = FeatureSet(
     "bailando",
-    1,
+    2,
     ROWS_A_SECOND,
     (("mfcc", 20), ("mfcc_delta", 20), ("chroma", 12), ("onset", 1), ("beat", 1), ("tempogram", 384)),
 )
 FULL_BAND = FeatureSet(
     "full_band",
-    1,
+    2,
     ROWS_A_SECOND,
     (
         ("mfcc", 20),

@@ -10,7 +10,6 @@ from functools import lru_cache
 
 import numpy as np
 import scipy.fft
-import scipy.signal
 from scipy.ndimage import rank_filter
 
 WINDOW, HOP = 2048, 512
@@ -26,6 +25,12 @@ REACH = MEDIAN // 2 + WINDOW // HOP
 """Frames on either side that the separated sound of a frame depends on."""
 
 
+def hann(size: int) -> np.ndarray:
+    """Return a Hann window ``(size,)`` float64 whose period is its size."""
+    # Windows and the delta are written out here: importing scipy.signal takes longer than a short song's features.
+    return np.asarray(0.5 + 0.5 * np.cos(np.linspace(-np.pi, np.pi, size + 1)[:-1]))
+
+
 def spectrum(
     samples: np.ndarray, window: int = WINDOW, hop: int = HOP, part: tuple[int, int] | None = None
 ) -> np.ndarray:
@@ -33,9 +38,9 @@ def spectrum(
     padded = np.pad(samples.astype(np.float32), window // 2)
     frames = np.lib.stride_tricks.sliding_window_view(padded, window)[::hop]
     frames = frames[slice(*part)] if part else frames
-    hann = scipy.signal.get_window("hann", window).astype(np.float32)
+    weight = hann(window).astype(np.float32)
     blocks = [
-        scipy.fft.rfft(frames[first : first + BLOCK] * hann, axis=1).astype(np.complex64)
+        scipy.fft.rfft(frames[first : first + BLOCK] * weight, axis=1).astype(np.complex64)
         for first in range(0, len(frames), BLOCK)
     ]
     return np.concatenate(blocks).T
@@ -109,11 +114,14 @@ def mfcc(mel_decibels: np.ndarray, count: int = COEFFICIENTS) -> np.ndarray:
     return np.asarray(scipy.fft.dct(mel_decibels, axis=0, type=2, norm="ortho")[:count])
 
 
-def delta(features: np.ndarray, width: int = 3) -> np.ndarray:
-    """First derivative over time by a local straight line (Savitzky–Golay), ``(D, T)`` to the same."""
-    if features.shape[1] < width:
+def delta(features: np.ndarray) -> np.ndarray:
+    """First derivative over time, ``(D, T)`` to the same: slope of the straight line through three frames.
+
+    The first and the last frame lie on their neighbours' lines (Savitzky–Golay of width 3); 0 under three frames.
+    """
+    if features.shape[1] < 3:
         return np.zeros_like(features)
-    return np.asarray(scipy.signal.savgol_filter(features, width, polyorder=1, deriv=1, axis=-1, mode="interp"))
+    return np.pad((features[:, 2:] - features[:, :-2]) / 2, ((0, 0), (1, 1)), mode="edge")
 
 
 def harmonic_percussive(complex_spectrum: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -143,16 +151,16 @@ def _soft_mask(wanted: np.ndarray, other: np.ndarray) -> np.ndarray:
 
 def inverse(complex_spectrum: np.ndarray, length: int, window: int = WINDOW, hop: int = HOP) -> np.ndarray:
     """Samples ``(length,)`` of a spectrum made by :func:`spectrum`."""
-    hann = scipy.signal.get_window("hann", window).astype(np.float32)
+    shape = hann(window).astype(np.float32)
     frames = complex_spectrum.shape[1]
     total = np.zeros(window + hop * (frames - 1), np.float32)
     weight = np.zeros_like(total)
     for first in range(0, frames, BLOCK):
-        block = scipy.fft.irfft(complex_spectrum[:, first : first + BLOCK].T, n=window, axis=1) * hann
+        block = scipy.fft.irfft(complex_spectrum[:, first : first + BLOCK].T, n=window, axis=1) * shape
         for offset, frame in enumerate(block):
             at = (first + offset) * hop
             total[at : at + window] += frame
-            weight[at : at + window] += hann**2
+            weight[at : at + window] += shape**2
     total /= np.where(weight > 1e-8, weight, 1.0)
     samples = total[window // 2 : window // 2 + length]
     return np.pad(samples, (0, length - len(samples))).astype(np.float32)
@@ -171,11 +179,11 @@ def tempogram(onset: np.ndarray, window: int = 384) -> np.ndarray:
     """Local autocorrelation ``(window, T)`` of an onset envelope, each frame divided by its largest value."""
     padded = np.pad(onset, window // 2, mode="linear_ramp", end_values=0)
     frames = np.lib.stride_tricks.sliding_window_view(padded, window)[: len(onset)]
-    hann = scipy.signal.get_window("hann", window)
+    weight = hann(window)
     size = scipy.fft.next_fast_len(2 * window - 1, real=True)
     result = np.empty((len(onset), window), np.float32)
     for first in range(0, len(frames), BLOCK):
-        transformed = scipy.fft.rfft(frames[first : first + BLOCK] * hann, n=size, axis=1)
+        transformed = scipy.fft.rfft(frames[first : first + BLOCK] * weight, n=size, axis=1)
         correlation = scipy.fft.irfft(np.abs(transformed) ** 2, n=size, axis=1)[:, :window]
         largest = np.abs(correlation).max(axis=1, keepdims=True)
         result[first : first + BLOCK] = correlation / np.where(largest < 1e-30, 1.0, largest)

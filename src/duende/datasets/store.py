@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from duende.audio.feature_sets import present
 from duende.errors import DuendeError
 from duende.files import replacing
 from duende.motion import Motion
@@ -75,7 +76,7 @@ class DanceSet:
         """Open a finished set.
 
         Raises:
-            DuendeError: the folder holds no set, or one of another schema.
+            DuendeError: the folder holds no set, or one of another schema or of other versions of its music features.
         """
         path = Path(folder) / INDEX
         try:
@@ -86,6 +87,12 @@ class DanceSet:
             raise DuendeError(f"{path} is damaged ({error}); build the set again") from error
         if index.get("schema") != SCHEMA:
             raise DuendeError(f"{path} has schema {index.get('schema')}, {SCHEMA} is expected; build the set again")
+        features = str(index.get("feature_set", ""))
+        if features and features != present(features).identity:
+            raise DuendeError(
+                f"{path} holds music features {features}, this version computes {present(features).identity}; "
+                "build the set again"
+            )
         return cls(Path(folder), index)
 
     @property
