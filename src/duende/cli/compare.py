@@ -10,15 +10,13 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from duende.audio.beats import track_beats
 from duende.audio.feature_sets import present
-from duende.audio.features import extract_features
-from duende.audio.song import Song
+from duende.cli.music import middles_of_songs
 from duende.cli.sampling import add_sampling_arguments, chosen_sampling
 from duende.datasets.store import DanceSet
 from duende.errors import DuendeError
 from duende.evaluation.reconstruction import reconstruction
-from duende.evaluation.report import HeldOut, compare, held_out_clip, markdown
+from duende.evaluation.report import compare, held_out_clip, markdown
 from duende.files import replacing
 from duende.systems.storage import SHIPPED, from_pretrained
 
@@ -44,11 +42,7 @@ def run(options: argparse.Namespace) -> None:
     features = present(system.config.feature_set)
     sampling = chosen_sampling(options, system.config.sampling)
     known = [held_out_clip(clip, features) for clip in clips if clip.music is not None]
-    real = []
-    for path in options.songs:
-        song = Song.read(path)
-        song = song.cropped(max(0.0, song.duration / 2 - options.song_seconds / 2), options.song_seconds)
-        real.append(HeldOut(Path(path).stem, extract_features(song, features, track_beats(song))))
+    real = middles_of_songs(options.songs, options.song_seconds, features)
     codes = reconstruction(system, clips)
     tables = {}
     for name, music in (("held-out music", known), ("real songs", real)):

@@ -1,0 +1,26 @@
+"""Real songs for the commands that score a model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from duende.audio.beats import track_beats
+from duende.audio.features import extract_features
+from duende.audio.music import FeatureSet
+from duende.audio.song import Song
+from duende.evaluation.report import HeldOut
+
+
+def middles_of_songs(paths: Sequence[str], seconds: float, features: FeatureSet) -> list[HeldOut]:
+    """Read ``seconds`` from the middle of each song, and track the beats there.
+
+    Raises:
+        DuendeError: a file is missing or no song.
+    """
+    pieces = []
+    for path in paths:
+        song = Song.read(path)
+        song = song.cropped(max(0.0, song.duration / 2 - seconds / 2), seconds)
+        pieces.append(HeldOut(Path(path).stem, extract_features(song, features, track_beats(song))))
+    return pieces
