@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,14 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip("needs real motion capture and music in ../shared/data, which is not part of the project")
     return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def feature_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep what tests hear out of the user's own cache."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DUENDE_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ import pytest
 import soundfile
 from scipy.spatial.transform import Rotation
 
+from duende.audio.cache import FeatureCache
 from duende.cli.main import main
 from duende.datasets.store import Clip, DanceSet, write_clip, write_index
 from duende.errors import DuendeError
@@ -256,7 +257,7 @@ def test_names_tell_music_song_and_genre(reference: Path, tmp_path: Path) -> Non
     rate = 22_050
     at = np.arange(8 * rate) / rate
     soundfile.write(tmp_path / "my song.wav", np.exp(-20 * (at % 0.5)) * np.sin(6.28 * 220 * at), rate)
-    library = Library(DanceSet.open(reference), tmp_path)
+    library = Library(DanceSet.open(reference), tmp_path, FeatureCache(tmp_path / "cache"))
     clip = library.match("real03-0", 8.0)
     assert clip.music and clip.music.source == "clip" and clip.genre == "waack" and clip.namesakes == ("real03-0",)
     later = library.match("1_1_gKR_sBM_cAll_d04_mKR2_ch02_slice1", 5.0, edge=True)
@@ -278,7 +279,8 @@ def test_a_dance_longer_than_its_clip_is_scored_against_its_song(tmp_path: Path)
         song = {"mKR2": {"beats": beats, "downbeats": [], "tempo": 120.0, "duration": 20.0}}
         write_clip(clip, folder / f"{name}.npz")
         write_index(folder, [(name, "test")], "none@1", {"songs": song if songs else {}, "song_of": {name: "mKR2"}})
-    known, unknown = (Library(DanceSet.open(tmp_path / folder)) for folder in ("with", "without"))
+    cache = FeatureCache(tmp_path / "cache")
+    known, unknown = (Library(DanceSet.open(tmp_path / folder), None, cache) for folder in ("with", "without"))
     sources = [library.match(name, seconds).music for library in (known, unknown) for seconds in (8.0, 16.0)]
     assert [music and music.source for music in sources] == ["clip", "song", "clip", "clip"]
     # Where only the clip is known, what is danced after its end is left out.

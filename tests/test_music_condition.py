@@ -27,7 +27,7 @@ STEADY = Beats(np.arange(0.25, 8, 0.5), np.arange(0.25, 8, 2.0), 120.0)
 
 def test_the_papers_condition_has_the_stated_layout() -> None:
     paper = feature_set("bailando+mert")
-    assert paper.identity == "bailando@1+mert@1" and present(paper.identity) == paper
+    assert paper.identity == "bailando@2+mert@1" and present(paper.identity) == paper
     assert paper.dimension == 438 + 10 * 1024
     assert paper.slice("mert") == slice(438, 438 + 10_240)
     condition = MusicCondition(paper.dimension, (DownsamplingConfig(first=438),))

@@ -73,7 +73,7 @@ def test_with_real_weights_nothing_but_a_path_changes(
     assert clip.music is not None and clip.music.shape == (30, 438 + 7 + 10 * 768)
     assert main(["train", str(tmp_path / "heard.yaml"), "--data", str(data), "-o", str(run)]) == 0
     config = json.loads((run / "model" / "config.json").read_text())
-    assert config["feature_set"] == "bailando@1+rhythm@1+mert_95m@1"
+    assert config["feature_set"] == "bailando@2+rhythm@1+mert_95m@1"
     assert config["gpt"]["downsampled"] == [{"first": 445, "dimension": 768, "strides": [2, 5], "widths": [24, 16]}]
     system = from_pretrained(run / "model")
     assert system.gpt.condition.dimension == 445 + 16

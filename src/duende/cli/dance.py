@@ -10,10 +10,9 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from duende.audio.beats import track_beats
 from duende.audio.feature_sets import present
-from duende.audio.features import extract_features
 from duende.audio.song import Song
+from duende.cli.hearing import add_hearing_arguments, chosen_cache, chosen_sources
 from duende.cli.sampling import add_sampling_arguments, chosen_sampling
 from duende.errors import DuendeError
 from duende.formats.writers import FORMATS, Format, Performance, chosen_formats
@@ -33,13 +32,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_sampling_arguments(parser)
     parser.add_argument("--style", help="a style that the model knows, see duende info; default: from the music")
     parser.add_argument("--model", default=SHIPPED, help="name or folder of a model")
+    add_hearing_arguments(parser)
     parser.add_argument("--formats", default=",".join(FORMATS), help="what to write, separated by commas")
 
 
 def run(options: argparse.Namespace) -> None:
     """Dance, and print where the files are."""
     formats = chosen_formats(options.formats)
-    out = _writable_folder(Path(options.out))
+    out = writable_folder(Path(options.out))
     path = Path(options.song) if options.song else shipped_folder("").parent / "pretrained" / DEMO_SONG
     song = Song.read(path)
     if options.seconds is not None:
@@ -49,12 +49,18 @@ def run(options: argparse.Namespace) -> None:
     dancer = from_pretrained(options.model)
     sampling = chosen_sampling(options, dancer.config.sampling)
     _say(f"listening to {path.name} ({song.duration:.0f} s)")
-    beats = track_beats(song)
-    features = extract_features(song, present(dancer.config.feature_set), beats)
+    heard = chosen_cache(options).features(
+        path,
+        present(dancer.config.feature_set),
+        chosen_sources(options),
+        crop=(0, options.seconds) if options.seconds else None,
+        song=song,
+    )
+    beats = heard.beats
     _say(f"{beats.tempo:.0f} beats a minute" if beats.tempo else "no beat found: the dance follows the sound alone")
     with _bar("dancing") as bar:
         motion = dancer.dance(
-            features, seed=options.seed, sampling=sampling, style=options.style, progress=_advance(bar)
+            heard.features, seed=options.seed, sampling=sampling, style=options.style, progress=_advance(bar)
         )
     frames = min(len(motion), max(1, round(song.duration * motion.fps)))
     performance = Performance(motion.cropped(0, frames), path.stem, song, beats)
@@ -63,7 +69,7 @@ def run(options: argparse.Namespace) -> None:
         print(f"{file}  {entry.purpose}")
 
 
-def _writable_folder(folder: Path) -> Path:
+def writable_folder(folder: Path) -> Path:
     """Find out before the work starts, not after it, that the folder cannot be written."""
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -12,6 +12,7 @@ from typing import Any
 
 from tqdm import tqdm
 
+from duende.cli.hearing import add_cache_argument, chosen_cache
 from duende.datasets.store import DanceSet
 from duende.errors import DuendeError
 from duende.evaluation.genre import GenreCheck, checked
@@ -32,6 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("dances", nargs="+", help="a folder of dances for each system: npy, pkl, npz or bvh")
     parser.add_argument("--reference", required=True, help="data set of real dances, made by duende data")
     parser.add_argument("--music", help="folder of audio files with the dances' names, for beats that are not known")
+    add_cache_argument(parser)
     parser.add_argument("--fps", type=float, help="frames a second of npy and pkl files, which do not say")
     parser.add_argument("--strict", action="store_true", help="stop at the first file that cannot be scored")
     parser.add_argument("--seed", type=int, default=0, help="of random halves, redrawn dances and held-out takes")
@@ -43,7 +45,7 @@ def run(options: argparse.Namespace) -> None:
     if options.fps is not None and not options.fps > 0:
         raise DuendeError(f"--fps {options.fps:g} is no frame rate; give frames a second, such as 30 or 60")
     data = DanceSet.open(options.reference)
-    library = Library(data, Path(options.music) if options.music else None)
+    library = Library(data, Path(options.music) if options.music else None, chosen_cache(options))
     systems, bad = _read_systems(options, library)
     namesakes = {clip for dances in systems.values() for dance in dances for clip in dance.match.namesakes}
     pool, held_out = _read_reference(data, library)

@@ -9,10 +9,24 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from duende import __version__
-from duende.cli import compare, dance, data, evaluate, figures, info, reproduce, sanity, study, tempo, train
+from duende.cli import (
+    compare,
+    dance,
+    data,
+    evaluate,
+    features,
+    figures,
+    info,
+    reproduce,
+    sanity,
+    study,
+    styles,
+    tempo,
+    train,
+)
 from duende.errors import DuendeError
 
-COMMANDS = (dance, train, data, compare, evaluate, reproduce, figures, study, sanity, tempo, info)
+COMMANDS = (dance, train, data, features, compare, evaluate, reproduce, figures, study, sanity, styles, tempo, info)
 
 
 class _Parser(argparse.ArgumentParser):

@@ -17,7 +17,7 @@ def add_sampling_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--top-k", type=int, help="choose among so many steps; 0: among all; default: the model's")
     parser.add_argument("--guidance", type=float, help="above 1: follow the music more than the model does by itself")
-    parser.add_argument("--style-guidance", type=float, help="above 1: exaggerate the style that is asked for or inferred")
+    parser.add_argument("--style-guidance", type=float, help="above 1: exaggerate the style that is danced in")
     parser.add_argument(
         "--candidates", type=int, help="continuations tried of each phrase, of which the best goes on; 1: none"
     )

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from duende.audio.entry_keys import content_digest
 from duende.datasets.build_report import Problem
 from duende.datasets.recordings import RecordedDance, Recordings
-from duende.datasets.songs import SUFFIXES, SongFile, content_digest, find_songs
+from duende.datasets.songs import SUFFIXES, SongFile, find_songs
 from duende.datasets.split_lists import SplitLists, find_list, read_names, read_split_lists
 from duende.datasets.takes import GENRES
 from duende.errors import DuendeError

@@ -79,7 +79,7 @@ def _finished(work: Callable[[J], R], jobs: Sequence[J], workers: int) -> Genera
                 yield waiting[future], future.result()
         except BrokenProcessPool as error:
             message = "a process ended before its work, perhaps for want of memory; run again with fewer --workers"
-            raise DuendeError(f"{message} (finished clips are kept)") from error
+            raise DuendeError(f"{message} (what is finished is kept)") from error
         finally:
             # Where the work was stopped, what has not begun is not begun.
             pool.shutdown(wait=False, cancel_futures=True)

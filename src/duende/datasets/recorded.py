@@ -18,11 +18,13 @@ from typing import Any
 
 import numpy as np
 
+from duende.audio.cache import FeatureCache
 from duende.audio.feature_sets import FRAMES_IN_ROW, ROWS_A_SECOND, feature_set
+from duende.audio.sources import Sources
 from duende.datasets.build_report import Problem, summary
 from duende.datasets.building import Progress, build_take, in_processes
 from duende.datasets.recordings import RecordedDance, Recordings
-from duende.datasets.songs import SongFile, hear
+from duende.datasets.songs import SongFile, SongHearing
 from duende.datasets.store import INDEX, SCHEMA, Clip, write_index
 from duende.errors import DuendeError
 from duende.files import replacing
@@ -46,13 +48,12 @@ WorkProgress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True)
 class ClipPlan:
-    """One clip to build; ``song`` is None where the dance has no music that fits, ``kept`` is where songs are kept."""
+    """One clip to build; ``song`` is None where the dance has no music that fits."""
 
     dance: RecordedDance
     song: SongFile | None
     representation: str
-    features: str
-    kept: Path
+    hearing: SongHearing
 
     @property
     def name(self) -> str:
@@ -63,7 +64,7 @@ class ClipPlan:
         """Say in a hash all that the clip depends on, the content of both files included."""
         dance = self.dance
         facts = (REVISION, SCHEMA, dance.name, dance.path.suffix, dance.style, dance.split, dance.tempo, dance.fps)
-        heard = self.song.key(self.features) if self.song else None
+        heard = self.hearing.key(self.song.path) if self.song else None
         digest = hashlib.sha256(repr((*facts, self.representation, heard)).encode())
         with suppress(OSError):  # Reading the motion will say what is wrong with the file.
             digest.update(dance.path.read_bytes())
@@ -77,6 +78,8 @@ def build_recorded(
     features: str = "full_band",
     workers: int = 2,
     progress: WorkProgress | None = None,
+    cache: FeatureCache | None = None,
+    sources: Sources | None = None,
 ) -> dict[str, Any]:
     """Build the set in ``out``; built again, it goes on where it stopped and builds only what has changed.
 
@@ -87,23 +90,26 @@ def build_recorded(
         features: name of the set of music features.
         workers: processes.
         progress: told after each song and each dance.
+        cache: of what is heard in songs; by default a folder of its own in ``out``.
+        sources: where weights and foreign features are; needed for sets with MERT or Jukebox.
 
     Returns:
         What ``report.json`` holds: ``summary``, ``problems``, ``songs`` and ``dances``.
 
     Raises:
-        DuendeError: no dance could be used, or there are no such features or no such representation.
+        DuendeError: no dance could be used, there are no such features or no such representation, or what the features
+            need beside songs is not at hand.
     """
-    identity = feature_set(features).identity
+    hearing = SongHearing(feature_set(features), cache or FeatureCache(out / "songs"), sources or Sources())
+    hearing.check()
     PoseRepresentation(representation)  # type: ignore[arg-type]
     told = {work: partial(progress, work) if progress else None for work in ("songs", "dances")}
     # A folder without an index is an unfinished set.
     (out / INDEX).unlink(missing_ok=True)
-    kept = out / "songs"
-    heard = _hear_all(recordings, features, kept, workers, told["songs"])
+    heard = _hear_all(recordings, hearing, workers, told["songs"])
     judged = {dance.name: _judged(dance, heard.get(dance.song)) for dance in recordings.dances}
     plans = [
-        ClipPlan(dance, recordings.songs[dance.song] if judged[dance.name][0] else None, representation, features, kept)
+        ClipPlan(dance, recordings.songs[dance.song] if judged[dance.name][0] else None, representation, hearing)
         for dance in sorted(recordings.dances, key=lambda dance: -dance.path.stat().st_size)
     ]
     made = in_processes(partial(_build, out=out), plans, workers, told["dances"])
@@ -127,7 +133,7 @@ def build_recorded(
         "songs": {name: heard[name] for name in trusted},
         "song_of": {plan.name: plan.dance.song for plan in built if plan.dance.song},
     }
-    write_index(out, [(plan.name, plan.dance.split) for plan in built], identity, facts)
+    write_index(out, [(plan.name, plan.dance.split) for plan in built], hearing.features.identity, facts)
     return report
 
 
@@ -139,18 +145,18 @@ def _problems(noticed: Iterable[Problem], reports: Mapping[str, dict[str, Any]])
 
 
 def _hear_all(
-    recordings: Recordings, features: str, kept: Path, workers: int, progress: Progress | None
+    recordings: Recordings, hearing: SongHearing, workers: int, progress: Progress | None
 ) -> dict[str, dict[str, Any]]:
     """Hear each song that a dance asks for; say what was heard, or under ``unreadable`` why not."""
     wanted = {dance.song for dance in recordings.dances}
     songs = [song for name, song in sorted(recordings.songs.items()) if name in wanted]
-    facts = in_processes(partial(_hear, features=features, kept=kept), songs, workers, progress)
+    facts = in_processes(partial(_hear, hearing=hearing), songs, workers, progress)
     return {song.name: fact for song, fact in zip(songs, facts, strict=True)}
 
 
-def _hear(song: SongFile, features: str, kept: Path) -> dict[str, Any]:
+def _hear(song: SongFile, hearing: SongHearing) -> dict[str, Any]:
     try:
-        return hear(song, features, kept).facts
+        return hearing.hear(song.path).facts
     except DuendeError as error:
         return {"unreadable": str(error)}
 
@@ -219,14 +225,15 @@ def _clip(plan: ClipPlan, motion: Motion, start: int) -> tuple[Clip, dict[str, s
     dance, problem = plan.dance, None
     music, beats, downbeats, tempo = None, np.zeros(0), np.zeros(0), dance.tempo
     if plan.song:
-        heard = hear(plan.song, plan.features, plan.kept)
+        heard = plan.hearing.hear(plan.song.path)
         begin, rows = start / ROWS_A_SECOND, len(motion) // FRAMES_IN_ROW
         if heard.duration < begin + motion.duration - LACKING:
             what = f"{plan.song.path} lasts {heard.duration:.1f} seconds, the dance {begin + motion.duration:.1f}"
             problem = {"kind": "music too short", "what": what}
         else:
-            music, tempo = heard.rows(start, rows), heard.tempo
-            beats, downbeats = (_within(times - begin, motion.duration) for times in (heard.beats, heard.downbeats))
+            music, tempo = heard.rows(start, rows), heard.beats.tempo
+            tracked = (heard.beats.times, heard.beats.downbeats)
+            beats, downbeats = (_within(times - begin, motion.duration) for times in tracked)
     poses = PoseRepresentation(plan.representation).encode(motion.positions)  # type: ignore[arg-type]
     clip = Clip(
         name=dance.name,

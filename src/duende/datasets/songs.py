@@ -1,25 +1,16 @@
-"""Songs of recorded dances: found by name, and each heard once, whatever the number of its dances."""
+"""Songs as files: of recorded dances, found by name, and of a whole library."""
 
 from __future__ import annotations
 
-import hashlib
-import zipfile
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-
-from duende.audio.beats import track_beats
-from duende.audio.feature_sets import feature_set
-from duende.audio.features import extract_features
-from duende.audio.song import Song
+from duende.audio.cache import FeatureCache, HeardSong
+from duende.audio.music import FeatureSet
+from duende.audio.sources import Sources
 from duende.errors import DuendeError
-from duende.files import replacing
 
-REVISION = 1
-"""Raised whenever the same song would be heard otherwise, the features' own version apart."""
 SUFFIXES = (".wav", ".flac", ".ogg", ".mp3", ".m4a")
 """Of several files of one name the first of these is taken."""
 
@@ -38,39 +29,41 @@ class SongFile:
     path: Path
     digest: str
 
-    def key(self, features: str) -> str:
-        """Say in a hash all that what is heard depends on; ``features`` names their set."""
-        facts = (REVISION, feature_set(features).identity, self.digest)
-        return hashlib.sha256(repr(facts).encode()).hexdigest()
 
+@dataclass(frozen=True)
+class SongHearing:
+    """How songs are heard: in which features, where these are kept, and what they need beside the song."""
 
-@dataclass(frozen=True, eq=False)
-class HeardSong:
-    """A whole song as networks hear it.
+    features: FeatureSet
+    cache: FeatureCache
+    sources: Sources = field(default_factory=Sources)
 
-    Attributes:
-        features: ``(T, D)`` rows at 7.5 a second.
-        beats: tracked, seconds.
-        downbeats: seconds.
-        tempo: beats a minute, 0 where nothing pulses.
-        duration: seconds.
-    """
+    def check(self) -> None:
+        """Find out before long work, not after it, whether it can be done.
 
-    features: np.ndarray
-    beats: np.ndarray
-    downbeats: np.ndarray
-    tempo: float
-    duration: float
+        Raises:
+            DuendeError: weights or foreign features are not at hand, or the cache cannot be written.
+        """
+        self.cache.prepare(self.features, self.sources)
 
-    @property
-    def facts(self) -> dict[str, Any]:
-        """All but the features, as an index holds it."""
-        beats, downbeats = ([round(float(time), 4) for time in times] for times in (self.beats, self.downbeats))
-        return {"beats": beats, "downbeats": downbeats, "tempo": round(self.tempo, 3), "duration": self.duration}
+    def hear(self, song: Path) -> HeardSong:
+        """Hear a song, or read what was heard.
 
-    def rows(self, start: int, count: int) -> np.ndarray:
-        """Return ``count`` rows of the features from ``start``, the last repeated where the song ends before."""
-        return self.features[np.minimum(np.arange(start, start + count), len(self.features) - 1)]
+        Raises:
+            DuendeError: as :meth:`FeatureCache.features` does.
+        """
+        return self.cache.features(song, self.features, self.sources)
+
+    def knows(self, song: Path) -> bool:
+        """Say whether a song has been heard; one that cannot be has not."""
+        try:
+            return self.cache.holds(song, self.features, self.sources)
+        except DuendeError:
+            return False
+
+    def key(self, song: Path) -> str:
+        """Say in a hash all that what is heard in a song depends on."""
+        return self.cache.key(song, self.features, self.sources)
 
 
 def find_songs(folders: Sequence[Path]) -> dict[str, Path]:
@@ -89,41 +82,30 @@ def find_songs(folders: Sequence[Path]) -> dict[str, Path]:
     return found
 
 
-def content_digest(path: Path) -> str:
-    """Return a hash of a file's content.
+def find_library(places: Sequence[Path]) -> list[Path]:
+    """Find the songs of a library, each once.
+
+    Args:
+        places: files, of any name, and folders, in which songs are looked for, in the folders within them too.
 
     Raises:
-        DuendeError: the file cannot be read.
+        DuendeError: a place does not exist, or there is no song at all.
     """
-    try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise DuendeError(f"{path} cannot be read ({reason}); check its permissions") from error
+    found: dict[Path, Path] = {}
+    for place in places:
+        if not place.exists():
+            raise DuendeError(f"no file or folder {place}; name songs, or folders of songs")
+        for path in _songs_below(place) if place.is_dir() else [place]:
+            found.setdefault(path.resolve(), path)
+    if not found:
+        raise DuendeError(
+            f"{', '.join(map(str, places))} holds no songs; name {', '.join(SUFFIXES)} files or folders of them"
+        )
+    return list(found.values())
 
 
-def hear(song: SongFile, features: str, folder: Path) -> HeardSong:
-    """Track the beats of a song and extract its features, or read both from ``folder``, where they are kept.
-
-    Raises:
-        DuendeError: the file is no song.
-    """
-    kept = folder / f"{song.key(features)}.npz"
-    try:
-        with np.load(kept, allow_pickle=False) as file:
-            return HeardSong(
-                *(file[name] for name in ("features", "beats", "downbeats")), *(float(v) for v in file["numbers"])
-            )
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile):
-        heard = _heard(song.path, features)
-    numbers = np.array([heard.tempo, heard.duration])
-    with replacing(kept) as path, path.open("wb") as file:
-        np.savez(file, features=heard.features, beats=heard.beats, downbeats=heard.downbeats, numbers=numbers)
-    return heard
-
-
-def _heard(path: Path, features: str) -> HeardSong:
-    song = Song.read(path)
-    beats = track_beats(song)
-    values = extract_features(song, feature_set(features), beats).values
-    return HeardSong(values, beats.times, beats.downbeats, float(beats.tempo), song.duration)
+def _songs_below(folder: Path) -> Iterator[Path]:
+    inside = sorted(path for path in folder.rglob("*") if path.is_dir())
+    for place in [folder, *inside]:
+        # macOS leaves hidden companions of files, under their suffixes, on foreign disks.
+        yield from (path for stem, path in sorted(find_songs([place]).items()) if not stem.startswith("."))

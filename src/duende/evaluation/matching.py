@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from duende.audio.beats import track_beats
-from duende.audio.song import Song
+from duende.audio.cache import FeatureCache
+from duende.audio.feature_sets import RHYTHM
 from duende.datasets.store import Clip, DanceSet, read_clip
 from duende.datasets.takes import GENRES
 from duende.errors import DuendeError
@@ -94,8 +94,13 @@ def parse_dance_name(name: str, edge: bool = False) -> DanceName:
 class Library:
     """The music that dances may belong to: that of a set's clips, its songs, and a folder of audio."""
 
-    def __init__(self, data: DanceSet, audio: Path | None = None) -> None:
+    def __init__(self, data: DanceSet, audio: Path | None, cache: FeatureCache) -> None:
         """Look into ``audio`` for songs whose stems are dances' names or AIST++'s names of music.
+
+        Args:
+            data: the set.
+            audio: folder of songs, None for none.
+            cache: of what is heard in them.
 
         Raises:
             DuendeError: there is no folder ``audio``.
@@ -103,6 +108,7 @@ class Library:
         if audio is not None and not audio.is_dir():
             raise DuendeError(f"no folder {audio}; name a folder of songs after --music")
         self._data = data
+        self._cache = cache
         self._audio = {path.stem: path for path in sorted(audio.iterdir()) if path.is_file()} if audio else {}
         self._clips: dict[str, Clip] = {}
         self._tracked: dict[str, Music] = {}
@@ -163,6 +169,6 @@ class Library:
         stem = next((stem for stem in (parsed.plain, song) if stem in self._audio), None)
         if stem is not None:
             if stem not in self._tracked:
-                heard = Song.read(self._audio[stem])
-                self._tracked[stem] = Music(track_beats(heard).times, heard.duration, "audio")
+                heard = self._cache.features(self._audio[stem], RHYTHM)
+                self._tracked[stem] = Music(heard.beats.times, heard.duration, "audio")
             yield self._tracked[stem]
