@@ -15,6 +15,7 @@ import soundfile
 from scipy.spatial.transform import Rotation
 
 from duende.audio.cache import FeatureCache
+from duende.audio.feature_sets import FULL_BAND
 from duende.cli.main import main
 from duende.datasets.store import Clip, DanceSet, write_clip, write_index
 from duende.errors import DuendeError
@@ -72,7 +73,7 @@ def reference(tmp_path_factory: pytest.TempPathFactory) -> Path:
         clips.append((clip.name, split))
     beats = [float(at) for at in np.arange(0, 20, BEAT)]
     songs = {"mKR2": {"beats": beats, "downbeats": beats[::4], "tempo": 120.0, "duration": 20.0}}
-    write_index(folder, clips, "none@1", {"songs": songs})
+    write_index(folder, clips, FULL_BAND.identity, {"songs": songs})
     return folder
 
 
@@ -278,7 +279,9 @@ def test_a_dance_longer_than_its_clip_is_scored_against_its_song(tmp_path: Path)
         beats = [float(at) for at in np.arange(0, 20, BEAT)]
         song = {"mKR2": {"beats": beats, "downbeats": [], "tempo": 120.0, "duration": 20.0}}
         write_clip(clip, folder / f"{name}.npz")
-        write_index(folder, [(name, "test")], "none@1", {"songs": song if songs else {}, "song_of": {name: "mKR2"}})
+        write_index(
+            folder, [(name, "test")], FULL_BAND.identity, {"songs": song if songs else {}, "song_of": {name: "mKR2"}}
+        )
     cache = FeatureCache(tmp_path / "cache")
     known, unknown = (Library(DanceSet.open(tmp_path / folder), None, cache) for folder in ("with", "without"))
     sources = [library.match(name, seconds).music for library in (known, unknown) for seconds in (8.0, 16.0)]
