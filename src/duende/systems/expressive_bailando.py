@@ -5,6 +5,8 @@ With ``frequency`` off in the config it is Bailando without its reinforcement le
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 from scipy.ndimage import gaussian_filter1d
@@ -127,6 +129,9 @@ class ExpressiveBailando(nn.Module):
         heard = torch.cat([music[:, 1:], music[:, -1:]], dim=1)
         generator = torch.Generator(device=self.device).manual_seed(int(rng.integers(2**62)))
         sampling = sampling or self.config.sampling
+        if self.config.styles and style is None and self.genre is None:
+            # Where no style is told there is none to be amplified.
+            sampling = replace(sampling, style_guidance=1.0)
         auditioned = None
         if sampling.candidates > 1 and sampling.temperature > 0:
             duration = len(features) / self.config.code_rate
