@@ -213,3 +213,19 @@ def test_a_genre_network_that_does_not_fit_the_styles_is_refused() -> None:
     config = debug_config()
     with pytest.raises(DuendeError, match="infers 5 styles but 2"):
         replace(config, genre=GenreTokenConfig(config.gpt.music_dimension, styles=5))
+
+
+def test_a_style_is_amplified_only_where_one_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    system, music = ExpressiveBailando(debug_config()), made_up_features(1)
+    used: list[float] = []
+
+    def generating(*args: object, sampling: Sampling, **rest: object) -> torch.Tensor:
+        used.append(sampling.style_guidance)
+        return torch.zeros(1, 24, 2, dtype=torch.long)
+
+    monkeypatch.setattr("duende.systems.expressive_bailando.generate", generating)
+    strong = Sampling(style_guidance=4.0)
+    system.choreograph(music, sampling=strong)
+    system.choreograph(music, sampling=strong, style="calm")
+    system_with_genre().choreograph(music, sampling=strong)
+    assert used == [1.0, 4.0, 4.0]

@@ -11,6 +11,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from duende.audio.feature_sets import present
+from duende.cli.hearing import add_hearing_arguments
 from duende.cli.music import middles_of_songs
 from duende.cli.sampling import add_sampling_arguments, chosen_sampling
 from duende.datasets.store import DanceSet
@@ -29,6 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--song-seconds", type=float, default=40.0, help="how much of each real song")
     parser.add_argument("--seeds", type=int, default=3, help="dances for each piece")
     add_sampling_arguments(parser)
+    add_hearing_arguments(parser)
     parser.add_argument("-o", "--out", default="out/compare", help="folder for report.md and report.json")
 
 
@@ -42,7 +44,7 @@ def run(options: argparse.Namespace) -> None:
     features = present(system.config.feature_set)
     sampling = chosen_sampling(options, system.config.sampling)
     known = [held_out_clip(clip, features) for clip in clips if clip.music is not None]
-    real = middles_of_songs(options.songs, options.song_seconds, features)
+    real = middles_of_songs(options, features)
     codes = reconstruction(system, clips)
     tables = {}
     for name, music in (("held-out music", known), ("real songs", real)):

@@ -11,6 +11,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from duende.audio.feature_sets import present
+from duende.cli.hearing import add_hearing_arguments
 from duende.cli.music import middles_of_songs
 from duende.cli.sampling import add_sampling_arguments, chosen_sampling
 from duende.datasets.store import DanceSet
@@ -32,6 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seeds", type=int, default=3, help="dances for each piece and style")
     parser.add_argument("--network-alone", action="store_true", help="also score dances without audition and landing")
     add_sampling_arguments(parser)
+    add_hearing_arguments(parser)
     parser.add_argument("-o", "--out", default="out/styles", help="folder for report.md and report.json")
 
 
@@ -52,7 +54,7 @@ def run(options: argparse.Namespace) -> None:
         )
     music = {
         "held-out music": [held_out_clip(clip, features) for clip in clips if clip.music is not None],
-        "real songs": middles_of_songs(options.songs, options.song_seconds, features),
+        "real songs": middles_of_songs(options, features),
     }
     if not any(music.values()):
         raise DuendeError(f"{options.data} holds no held-out music; name songs with --songs or build the set again")

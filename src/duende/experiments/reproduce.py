@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from duende.audio.feature_sets import present
+from duende.errors import DuendeError
 from duende.experiments.generation import GenerationMeasurement
 from duende.experiments.measurements import Measurement, ReconstructionMeasurement
 from duende.experiments.render import comma_separated, latex, markdown
@@ -59,6 +60,8 @@ def reproduce(
         DuendeError: recipes, data or files do not fit.
     """
     progress = progress or Progress()
+    if not any(recipe for _, recipe in scale.rows(table)):
+        raise DuendeError(f"{scale.folder} has no recipe for any row of {table.name}; choose another --scale")
     measurement = _measurement(table, scale, stages)
     results = _begun(out / "results.json", {**_facts(scale, stages), **measurement.facts})
     rows = scale.rows(table)
