@@ -5,6 +5,7 @@ A set is one of the parts below, or several joined by ``+``: ``bailando+mert`` i
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 
 from duende.audio.music import FeatureSet
@@ -43,6 +44,11 @@ MERT = FeatureSet("mert", 1, ROWS_A_SECOND, (("mert", 10 * 1024),), (("mert", 10
 MERT_95M = FeatureSet("mert_95m", 1, ROWS_A_SECOND, (("mert_95m", 10 * 768),), (("mert_95m", 10),))
 JUKEBOX = FeatureSet("jukebox", 1, ROWS_A_SECOND, (("jukebox", 4 * 4800),), (("jukebox", 4),))
 PARTS = {part.name: part for part in (PUBLISHED, FULL_BAND, RHYTHM, MERT, MERT_95M, JUKEBOX)}
+
+
+def row_count(seconds: float) -> int:
+    """Rows of the features of a song: whole ones, at least one."""
+    return max(1, math.ceil(seconds * ROWS_A_SECOND - 1e-6))
 
 
 def present(identity: str) -> FeatureSet:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from duende.audio.beats import track_beats
-from duende.audio.feature_sets import FULL_BAND, JUKEBOX, MERT, MERT_95M, PUBLISHED, RHYTHM, ROWS_A_SECOND, present
+from duende.audio.feature_sets import FULL_BAND, JUKEBOX, MERT, MERT_95M, PUBLISHED, RHYTHM, present, row_count
 from duende.audio.handcrafted import handcrafted_rows
 from duende.audio.music import Beats, FeatureSet, MusicFeatures
 from duende.audio.rhythm import rhythm_rows
@@ -63,11 +63,6 @@ def parts_of(features: FeatureSet) -> tuple[FeatureSet, ...]:
 def side_by_side(rows: Sequence[np.ndarray], features: FeatureSet, beats: Beats) -> MusicFeatures:
     """Join the rows of the parts of a set."""
     return MusicFeatures(np.concatenate(rows, axis=1).astype(np.float32), features, beats)
-
-
-def row_count(seconds: float) -> int:
-    """Rows of the features of a song."""
-    return max(1, int(np.ceil(seconds * ROWS_A_SECOND - 1e-6)))
 
 
 def part_rows(part: FeatureSet, song: Song, beats: Beats, sources: Sources) -> np.ndarray:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from duende.audio.feature_sets import ROWS_A_SECOND
+from duende.audio.feature_sets import ROWS_A_SECOND, row_count
 from duende.errors import DuendeError
 
 WIDTH = 4800
@@ -46,7 +46,7 @@ def jukebox_rows(folder: str | Path, song_name: str, seconds: float) -> np.ndarr
             f"{path} has {len(values)} rows, but the song's {seconds:.2f} s make {round(FRAMES_A_SECOND * seconds)} at "
             f"{FRAMES_A_SECOND} a second; compute the features of the same recording at that rate"
         )
-    rows = max(1, int(np.ceil(seconds * ROWS_A_SECOND - 1e-6)))
+    rows = row_count(seconds)
     wanted = rows * FRAMES_IN_ROW
     with np.errstate(over="ignore"):
         frames = np.asarray(values[:wanted]).astype(np.float16)

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from duende.audio.feature_sets import MERT, MERT_95M
 
-HUB_NAMES = {MERT.name: "m-a-p/MERT-v1-330M", MERT_95M.name: "m-a-p/MERT-v1-95M"}
+SIZES = {MERT.name: "330M", MERT_95M.name: "95M"}
+"""What the hub names of :mod:`duende.audio.mert.hub` are called for short."""
 
 
 @dataclass(frozen=True)
@@ -26,5 +27,5 @@ class Sources:
     device: str = "cpu"
 
     def weights_of(self, part: str) -> str:
-        """Return the folder or hub name of the weights for the features ``mert`` or ``mert_95m``."""
-        return self.mert or HUB_NAMES[part]
+        """Return the folder, hub name or size of the weights for the features ``mert`` or ``mert_95m``."""
+        return self.mert or SIZES[part]

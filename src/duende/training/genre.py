@@ -17,6 +17,12 @@ from duende.systems.expressive_bailando import ExpressiveBailando
 from duende.training.recipe import StageConfig
 
 
+def normalised_music(system: ExpressiveBailando, clip: Clip) -> np.ndarray:
+    """Return the music features ``(T, D)`` of a clip as the networks hear them."""
+    music = torch.from_numpy(np.asarray(clip.music, np.float32)).to(system.device)
+    return np.asarray(system.normalise(music).cpu().numpy())
+
+
 class GenreLoss(nn.Module):
     """Cross-entropy of the style; rare styles count as much as frequent ones."""
 
@@ -44,8 +50,7 @@ class GenreStage:
         known = [clip for clip in clips if clip.music is not None and clip.style in styles]
         if not known or system.genre is None:
             raise DuendeError("the genre stage learns styles from music and no clip has both; leave the stage out")
-        rows = [torch.from_numpy(np.asarray(clip.music, np.float32)).to(system.device) for clip in known]
-        self.music = [system.normalise(music).cpu().numpy() for music in rows]
+        self.music = [normalised_music(system, clip) for clip in known]
         self.styles = [styles.index(clip.style) for clip in known]
         ratio = system.upper.downsampling
         self.length = config.frames // ratio

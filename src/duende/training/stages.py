@@ -14,6 +14,7 @@ from duende.datasets.store import Clip
 from duende.errors import DuendeError
 from duende.models.vqvae import root_loss
 from duende.systems.expressive_bailando import ExpressiveBailando
+from duende.training.genre import normalised_music
 from duende.training.recipe import StageConfig
 
 Batch = dict[str, Tensor]
@@ -155,13 +156,10 @@ class CodeStage:
         self.length = config.frames // system.upper.downsampling - 1
         self.styles = system.config.styles
         with torch.no_grad():
-            self.music = [
-                system.normalise(torch.from_numpy(np.asarray(clip.music, np.float32)).to(system.device)).cpu().numpy()
-                for clip in clips
-            ]
+            self.music = [normalised_music(system, clip) for clip in clips]
         self.codes = [encode_clip(system, clip) for clip in clips]
         self.told = [style_weights(self.styles, clip.style) for clip in clips]
-        self.inferred = [_inferred(system, clip, told) for clip, told in zip(clips, self.told, strict=True)]
+        self.inferred = self.told if system.genre is None else [_inferred(system, music) for music in self.music]
         ratio = system.upper.downsampling
         self.crops = Crops.over(
             [len(codes) - 1 for codes in self.codes], self.length, max(1, config.stride // ratio), padded=True
@@ -197,13 +195,11 @@ def style_weights(styles: Sequence[str], style: str) -> Tensor:
 
 
 @torch.no_grad()
-def _inferred(system: ExpressiveBailando, clip: Clip, told: Tensor) -> Tensor:
-    """Weigh the styles by the music of a clip; without a genre token network as it is told."""
-    if system.genre is None:
-        return told
-    system.genre.eval()
-    music = torch.from_numpy(np.asarray(clip.music, np.float32))[None].to(system.device)
-    return system.genre.weights(system.normalise(music))[0].cpu()
+def _inferred(system: ExpressiveBailando, music: np.ndarray) -> Tensor:
+    """Weigh the styles by the normalised music of a clip."""
+    assert system.genre is not None
+    weights: Tensor = system.genre.eval().weights(torch.from_numpy(music)[None].to(system.device))
+    return weights[0].cpu()
 
 
 @torch.no_grad()

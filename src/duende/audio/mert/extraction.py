@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from duende.audio.feature_sets import ROWS_A_SECOND
+from duende.audio.feature_sets import ROWS_A_SECOND, row_count
 from duende.audio.mert.config import RECEPTIVE_FIELD, STRIDE
 from duende.audio.mert.weights import RATE, Mert
 from duende.audio.song import Song
@@ -77,8 +77,7 @@ def windows(frames: int) -> list[tuple[int, int, int]]:
 
 
 def _listened(song: Song, mert: Mert, kind: np.dtype[Any], progress: Progress | None, batch: int | None) -> np.ndarray:
-    rows = max(1, int(np.ceil(song.duration * ROWS_A_SECOND - 1e-6)))
-    result = np.empty((rows * FRAMES_IN_ROW, mert.width), kind)
+    result = np.empty((row_count(song.duration) * FRAMES_IN_ROW, mert.width), kind)
     sound = _sound(song, len(result), mert.normalise)
     cuts = windows(len(result))
     size = batch or BATCH.get(mert.device.type, BATCH["cpu"])
