@@ -17,7 +17,7 @@ from duende.errors import DuendeError
 from duende.files import replacing
 from duende.systems.expressive_bailando import ExpressiveBailando
 from duende.systems.storage import WEIGHTS, model_folder
-from duende.training.recipe import DECISIVE, Recipe
+from duende.training.recipe import DECISIVE, Recipe, StageConfig
 from duende.training.run import (
     StageReport,
     check_representation,
@@ -76,13 +76,15 @@ class TrainedStages:
     def folders(self, recipe: Recipe) -> dict[str, Path]:
         """Return where each stage of ``recipe`` is kept, in the order of training."""
         values = to_mapping(recipe)
+        usual = to_mapping(Recipe(name="", stages={}))
         known: dict[str, Any] = {"data": self.fingerprint, "seed": recipe.seed, "precision": recipe.precision}
         if recipe.codebooks:
             known["codebooks"] = _weights_digest(recipe.codebooks)
         folders = {}
         for name in recipe.ordered_stages:
-            known |= {key: values[key] for key in DECISIVE[name]}
-            known[f"{name} stage"] = values["stages"][name]
+            # What has its default does not tell, so that a field that is new leaves what was trained before it as it is.
+            known |= {key: values[key] for key in DECISIVE[name] if values[key] != usual[key]}
+            known[f"{name} stage"] = _unusual(values["stages"][name])
             digest = hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()[:12]
             folders[name] = self.folder / f"{name}-{digest}"
         return folders
@@ -100,6 +102,11 @@ class TrainedStages:
             with replacing(folder / "recipe.json") as path:
                 path.write_text(json.dumps(to_mapping(recipe), indent=1), encoding="utf-8")
         train_stage(name, system, self.train, recipe, fabric, folder, report, outside=self.test)
+
+
+def _unusual(stage: dict[str, Any]) -> dict[str, Any]:
+    usual = to_mapping(StageConfig(steps=0))
+    return {key: value for key, value in stage.items() if key == "steps" or value != usual[key]}
 
 
 def _weights_digest(model: str) -> str:

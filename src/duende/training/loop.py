@@ -57,18 +57,12 @@ def run_stage(
     """
     config = stage.config
     steps = config.total_steps(len(stage.crops))
-    optimizer = torch.optim.AdamW(
-        [p for p in stage.network.parameters() if p.requires_grad],
-        lr=config.learning_rate,
-        betas=config.betas,
-        weight_decay=config.weight_decay,
-    )
+    optimizer = _optimizer([p for p in stage.network.parameters() if p.requires_grad], config)
     average = _Average(stage.network, config.average)
     log = _Log(folder / "log.jsonl") if fabric.is_global_zero else None
     network, optimizer = fabric.setup(stage.network, optimizer)
     step = _resume(folder / "checkpoint.pt", stage.network, optimizer, average, fabric.device)
-    if log:
-        log.rewind(step)
+    clock = _Clock(log.rewind(step) if log else {})
     share = config.batch // fabric.world_size
     if share * fabric.world_size != config.batch:
         raise DuendeError(f"a batch of {config.batch} does not divide over {fabric.world_size} processes")
@@ -96,7 +90,7 @@ def run_stage(
             if held_out and config.check_every and (step % config.check_every == 0 or step == end):
                 values["held_out"] = _held_out_loss(network, held_out, fabric)
             if log:
-                log.write(step, values)
+                log.write(step, {**values, **clock.read()})
             if report:
                 report(step, steps, values)
         if time.monotonic() - saved > SAVE_SECONDS or step == end:
@@ -147,6 +141,20 @@ class _Average:
                 parameter.data.copy_(self.values[name])
 
 
+class _Clock:
+    """Time spent on a stage, by the wall and summed over processor cores, going on from an earlier run's."""
+
+    def __init__(self, before: dict[str, float]) -> None:
+        self.wall = time.monotonic() - before.get("seconds", 0.0)
+        self.processor = time.process_time() - before.get("processor_seconds", 0.0)
+
+    def read(self) -> dict[str, float]:
+        return {
+            "seconds": round(time.monotonic() - self.wall, 2),
+            "processor_seconds": round(time.process_time() - self.processor, 2),
+        }
+
+
 class _Log:
     """One JSON object for each line: step and terms."""
 
@@ -154,19 +162,22 @@ class _Log:
         self.path = path
         path.parent.mkdir(parents=True, exist_ok=True)
 
-    def rewind(self, step: int) -> None:
-        """Drop what was logged after the step that training goes on from."""
+    def rewind(self, step: int) -> dict[str, float]:
+        """Drop what was logged after the step that training goes on from; return the last line that is left."""
         if not self.path.exists():
-            return
-        kept = []
+            return {}
+        kept, last = [], {}
         for line in self.path.read_text(encoding="utf-8").splitlines():
             try:
-                if json.loads(line)["step"] <= step:
+                values = json.loads(line)
+                if values["step"] <= step:
                     kept.append(line)
+                    last = values
             except (ValueError, KeyError):
                 continue  # A line cut short by a kill.
         with replacing(self.path) as path:
             path.write_text("".join(line + "\n" for line in kept), encoding="utf-8")
+        return last
 
     def write(self, step: int, values: dict[str, float]) -> None:
         with self.path.open("a", encoding="utf-8") as file:
@@ -201,6 +212,18 @@ def _save(path: Path, network: nn.Module, optimizer: torch.optim.Optimizer, aver
             },
             temporary,
         )
+
+
+def _optimizer(parameters: list[nn.Parameter], config: StageConfig) -> torch.optim.Optimizer:
+    if config.optimizer == "adamw":
+        return torch.optim.AdamW(
+            parameters, lr=config.learning_rate, betas=config.betas, weight_decay=config.weight_decay
+        )
+    try:
+        from adan_pytorch import Adan
+    except ModuleNotFoundError:
+        raise DuendeError("the optimizer Adan needs adan-pytorch; install it with: pip install 'duende[edge]'") from None
+    return Adan(parameters, lr=config.learning_rate, weight_decay=config.weight_decay)
 
 
 def _set_rate(optimizer: torch.optim.Optimizer, config: StageConfig, step: int, steps: int) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 
@@ -53,6 +53,9 @@ class StageConfig:
         clip: largest norm of the gradient, 0 for none.
         average: decay of a running mean of the weights that is kept in their place, 0 for none.
         check_every: steps after which the loss on the held-out clips is logged as well, 0 for never.
+        starts_within: crops begin within so many seconds of a dance, 0 for anywhere. Bailando's published loader of its
+            third stage stops at 4.14 by a mistake of units.
+        optimizer: ``"adamw"``, or ``"adan"`` as EDGE has it (Xie et al., 2022; needs the extra ``edge``).
     """
 
     epochs: float | None = None
@@ -69,6 +72,8 @@ class StageConfig:
     clip: float = 0.0
     average: float = 0.0
     check_every: int = 0
+    starts_within: float = 0.0
+    optimizer: Literal["adamw", "adan"] = "adamw"
 
     def __post_init__(self) -> None:
         if (self.epochs is None) == (self.steps is None):
