@@ -12,7 +12,6 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +24,8 @@ from duende.audio.song import Song
 from duende.formats.writers import FORMATS, Performance
 from duende.models.generation import generate
 from duende.models.gpt import CrossConditionalGPT
-from duende.systems.expressive_bailando import finished
+from duende.systems.finishing import finished
+from duende.systems.kinds import of_codes
 from duende.systems.storage import from_pretrained
 
 
@@ -69,12 +69,12 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=3)
     options = parser.parse_args()
     song = beating_song(options.seconds)
-    dancer = from_pretrained(options.model)
+    dancer = of_codes(from_pretrained(options.model), "this benchmark")
     features_of = present(dancer.config.feature_set)
     beats = track_beats(song)
     features = extract_features(song, features_of, beats)
     codes = dancer.choreograph(features)
-    alone = replace(dancer.config.sampling, candidates=1)
+    alone = dancer.config.sampling.alone()
     motion = dancer.perform(codes)
     performance = Performance(motion, "benchmark", song, beats)
     rows: list[tuple[str, float]] = [

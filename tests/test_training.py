@@ -17,10 +17,14 @@ from duende.audio.feature_sets import feature_set
 from duende.datasets.crops import Crops, cropped
 from duende.datasets.store import Clip
 from duende.errors import DuendeError
+from duende.models.denoiser import DenoiserConfig
+from duende.models.diffusion import DiffusionConfig
 from duende.motion import Motion
 from duende.motion.representation import PoseRepresentation
+from duende.training.new_system import code_config, edge_config, new_system
 from duende.training.recipe import Recipe, StageConfig, load_recipe
-from duende.training.run import new_system, starting_codes, train_stage
+from duende.training.reinforcement import ActorCriticConfig
+from duende.training.run import starting_codes, train_stage
 from duende.training.stages import CodeStage
 
 RECIPES = Path(__file__).resolve().parents[1] / "recipes"
@@ -157,14 +161,65 @@ def test_crops_cover_every_start_once_in_an_epoch() -> None:
 )
 def test_every_recipe_of_the_repository_is_valid(path: Path) -> None:
     recipe = load_recipe(path)
-    config = recipe.system_config(feature_set(recipe.features or "full_band+rhythm"), ("salsa",))
-    assert config.code_rate == 7.5
-    assert set(recipe.stages) - {"genre"} == ({"gpt"} if recipe.codebooks else {"vqvae", "root", "gpt"})
+    features = feature_set(recipe.features or "full_band+rhythm")
+    if recipe.system == "edge":
+        assert edge_config(recipe, features).denoiser.frames * 2 == recipe.stages["diffusion"].frames
+        assert set(recipe.stages) == {"diffusion"}
+        return
+    assert code_config(recipe, features, ("salsa",)).code_rate == 7.5
+    optional = {"genre", "actor_critic"}
+    assert set(recipe.stages) - optional == ({"gpt"} if recipe.codebooks else {"vqvae", "root", "gpt"})
+
+
+def test_recipes_of_the_systems_to_beat_hold_their_published_values() -> None:
+    bailando = load_recipe(RECIPES / "bailando.yaml")
+    config = code_config(bailando, feature_set("bailando"), ())
+    assert not config.upper.frequency and config.genre is None and config.gpt.positions == "learned"
+    assert bailando.stages["vqvae"].betas == (0.5, 0.999)
+    assert bailando.actor_critic == ActorCriticConfig()
+    stage = bailando.stages["actor_critic"]
+    assert (stage.learning_rate, stage.batch, stage.epochs) == (1e-5, 128, 10)
+    genre = load_recipe(RECIPES / "gtn_bailando.yaml")
+    assert "actor_critic" not in genre.stages and genre.genre_weight > 0
+    edge = load_recipe(RECIPES / "edge.yaml")
+    assert edge_config(edge, feature_set("jukebox")).denoiser == DenoiserConfig()
+    assert edge.diffusion == DiffusionConfig()
+
+
+def test_stages_of_another_system_are_refused() -> None:
+    for system, stage in (("edge", "gpt"), ("bailando", "diffusion")):
+        with pytest.raises(DuendeError, match=f"the stages of {system} are"):
+            Recipe(name="x", system=system, stages={stage: StageConfig(**SMALL)})
+    with pytest.raises(DuendeError, match="no system is called 'waltz'"):
+        Recipe(name="x", system="waltz", stages={})
+    with pytest.raises(DuendeError, match="needs both actor_critic: and a stage"):
+        Recipe(name="x", stages={"actor_critic": StageConfig(**SMALL)})
+
+
+def test_crops_can_begin_near_the_start_of_a_dance_alone(recipe: Recipe, clips: list[Clip]) -> None:
+    system = new_system(recipe, clips, "full_band")
+    for within, starts in ((0.0, {0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22}), (0.5, {0, 2})):
+        config = replace(recipe.stages["gpt"], stride=16, starts_within=within)
+        assert set(CodeStage(system, clips, config).crops.starts.tolist()) == starts
+
+
+def test_a_genre_token_network_is_finetuned_with_the_gpt(recipe: Recipe, clips: list[Clip], tmp_path: Path) -> None:
+    stages = {**recipe.stages, "genre": StageConfig(**SMALL)}
+    for weight in (0.0, 0.1):
+        told = replace(
+            recipe, system="expressive_bailando", genre={"width": 8}, inferred=1.0, genre_weight=weight, stages=stages
+        )
+        torch.manual_seed(0)
+        system = new_system(told, clips, "full_band")
+        before = {name: value.clone() for name, value in system.genre.state_dict().items()}
+        train_stage("gpt", system, clips, told, fabric(), tmp_path / f"gpt-{weight}")
+        moved = any(not torch.equal(value, before[name]) for name, value in system.genre.state_dict().items())
+        assert moved == (weight > 0)
 
 
 def test_the_paper_recipe_holds_the_paper_values() -> None:
     recipe = load_recipe(RECIPES / "expressive_bailando.yaml")
-    config = recipe.system_config(feature_set("bailando+mert"), ())
+    config = code_config(recipe, feature_set("bailando+mert"), ())
     assert (config.upper.width, config.upper.codes, config.upper.code_dimension) == (512, 512, 512)
     assert (config.upper.signal_weight, config.upper.feature_weight, config.upper.complement_dropout) == (
         1.0,

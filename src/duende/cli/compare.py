@@ -19,6 +19,7 @@ from duende.errors import DuendeError
 from duende.evaluation.reconstruction import reconstruction
 from duende.evaluation.report import compare, held_out_clip, markdown
 from duende.files import replacing
+from duende.systems.expressive_bailando import ExpressiveBailando
 from duende.systems.storage import SHIPPED, from_pretrained
 
 
@@ -45,7 +46,7 @@ def run(options: argparse.Namespace) -> None:
     sampling = chosen_sampling(options, system.config.sampling)
     known = [held_out_clip(clip, features) for clip in clips if clip.music is not None]
     real = middles_of_songs(options, features)
-    codes = reconstruction(system, clips)
+    coded = asdict(reconstruction(system, clips)) if isinstance(system, ExpressiveBailando) else None
     tables = {}
     for name, music in (("held-out music", known), ("real songs", real)):
         if music:
@@ -58,13 +59,13 @@ def run(options: argparse.Namespace) -> None:
                 moves = [clip.motion for clip in training if clip.motion is not None]
                 tables[name] = compare(system, music, moves, sampling, range(options.seeds), advance)
     text = "\n".join(
-        [f"reconstruction: {json.dumps(asdict(codes), indent=1)}\n"]
+        ([f"reconstruction: {json.dumps(coded, indent=1)}\n"] if coded else [])
         + [f"## {name}\n\n{markdown(rows)}" for name, rows in tables.items()]
     )
     out = Path(options.out)
     with replacing(out / "report.md") as path:
         path.write_text(text, encoding="utf-8")
     with replacing(out / "report.json") as path:
-        values = {"reconstruction": asdict(codes), **{k: [asdict(r) for r in v] for k, v in tables.items()}}
+        values = {"reconstruction": coded, **{k: [asdict(r) for r in v] for k, v in tables.items()}}
         path.write_text(json.dumps(values, indent=1), encoding="utf-8")
     print(text)

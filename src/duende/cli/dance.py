@@ -13,6 +13,7 @@ from tqdm import tqdm
 from duende.audio.feature_sets import present
 from duende.audio.song import Song
 from duende.cli.hearing import add_hearing_arguments, chosen_cache, chosen_sources
+from duende.cli.holding import add_holding_arguments, chosen_holding
 from duende.cli.sampling import add_sampling_arguments, chosen_sampling
 from duende.errors import DuendeError
 from duende.formats.writers import FORMATS, Format, Performance, chosen_formats
@@ -32,6 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_sampling_arguments(parser)
     parser.add_argument("--style", help="a style that the model knows, see duende info; default: from the music")
     parser.add_argument("--model", default=SHIPPED, help="name or folder of a model")
+    add_holding_arguments(parser)
     add_hearing_arguments(parser)
     parser.add_argument("--formats", default=",".join(FORMATS), help="what to write, separated by commas")
 
@@ -48,6 +50,7 @@ def run(options: argparse.Namespace) -> None:
         song = song.cropped(0, options.seconds)
     dancer = from_pretrained(options.model)
     sampling = chosen_sampling(options, dancer.config.sampling)
+    held = chosen_holding(options, song.duration)
     _say(f"listening to {path.name} ({song.duration:.0f} s)")
     heard = chosen_cache(options).features(
         path,
@@ -60,7 +63,12 @@ def run(options: argparse.Namespace) -> None:
     _say(f"{beats.tempo:.0f} beats a minute" if beats.tempo else "no beat found: the dance follows the sound alone")
     with _bar("dancing") as bar:
         motion = dancer.dance(
-            heard.features, seed=options.seed, sampling=sampling, style=options.style, progress=_advance(bar)
+            heard.features,
+            seed=options.seed,
+            sampling=sampling,
+            style=options.style,
+            held=held,
+            progress=_advance(bar),
         )
     frames = min(len(motion), max(1, round(song.duration * motion.fps)))
     performance = Performance(motion.cropped(0, frames), path.stem, song, beats)

@@ -18,6 +18,7 @@ from duende.errors import DuendeError
 from duende.formats.load import load_mocap
 from duende.motion import Motion
 from duende.systems.expressive_bailando import ExpressiveBailando
+from duende.systems.kinds import of_codes
 from duende.systems.storage import from_pretrained
 
 if TYPE_CHECKING:
@@ -200,7 +201,10 @@ def _data_and_models(options: argparse.Namespace) -> tuple[DanceSet, dict[str, E
     from duende.figures.reconstructions import check_fits
 
     data = DanceSet.open(options.data)
-    models = {name: from_pretrained(folder) for name, folder in _named(options.models, "--model").items()}
+    models = {
+        name: of_codes(from_pretrained(folder), "this figure")
+        for name, folder in _named(options.models, "--model").items()
+    }
     if REAL in models:
         raise DuendeError(f"a model cannot be called {REAL!r}, as the recording is; give it another name")
     for name, system in models.items():

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 
+from duende.systems.expressive_bailando import ExpressiveBailando
+from duende.systems.kinds import AnySystem
 from duende.systems.storage import SHIPPED, from_pretrained
 
 
@@ -16,24 +18,29 @@ def run(options: argparse.Namespace) -> None:
     """Print a short table."""
     system = from_pretrained(options.model)
     config = system.config
-    parts = {
-        "upper body": system.upper,
-        "lower body": system.lower,
-        "root path": system.root,
-        "music to codes": system.gpt,
-    }
     rows = [
         ("model", str(options.model)),
         ("system", config.system),
         ("music features", config.feature_set),
-        ("frame rate", f"{config.frame_rate:g} a second, {config.code_rate:g} codes"),
-        ("codebooks", f"{config.upper.codes} x {config.upper.code_dimension}, upper and lower"),
-        ("frequency modules", "on" if config.upper.frequency else "off"),
+        ("frame rate", f"{config.frame_rate:g} a second"),
+        *_codes(system),
         ("styles", ", ".join(config.styles) or "none"),
     ]
     rows += [
         (name, f"{sum(p.numel() for p in part.parameters()) / 1e6:.2f} million parameters")
-        for name, part in parts.items()
+        for name, part in system.parts().items()
     ]
     for name, value in rows:
         print(f"{name:18} {value}")
+
+
+def _codes(system: AnySystem) -> list[tuple[str, str]]:
+    """Tell what only systems of pose codes have."""
+    if not isinstance(system, ExpressiveBailando):
+        return []
+    config = system.config
+    return [
+        ("codes", f"{config.code_rate:g} a second"),
+        ("codebooks", f"{config.upper.codes} x {config.upper.code_dimension}, upper and lower"),
+        ("frequency modules", "on" if config.upper.frequency else "off"),
+    ]

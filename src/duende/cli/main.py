@@ -11,6 +11,7 @@ from typing import NoReturn
 from duende import __version__
 from duende.cli import (
     compare,
+    convert,
     dance,
     data,
     evaluate,
@@ -26,7 +27,22 @@ from duende.cli import (
 )
 from duende.errors import DuendeError
 
-COMMANDS = (dance, train, data, features, compare, evaluate, reproduce, figures, study, sanity, styles, tempo, info)
+COMMANDS = (
+    dance,
+    train,
+    data,
+    features,
+    convert,
+    compare,
+    evaluate,
+    reproduce,
+    figures,
+    study,
+    sanity,
+    styles,
+    tempo,
+    info,
+)
 
 
 class _Parser(argparse.ArgumentParser):

@@ -14,7 +14,9 @@ from duende.errors import DuendeError
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``duende reproduce``."""
     parser.add_argument(
-        "table", choices=["table1", "table2", "ablation", "music"], help="which of the paper's tables, or ours on music"
+        "table",
+        choices=["table1", "table2", "ablation", "music", "rewards"],
+        help="which of the paper's tables, or of ours: music and rewards",
     )
     parser.add_argument("--scale", default="starter", help="smoke (made-up movement, a minute), starter or paper")
     parser.add_argument("--data", help="folder of a data set made by duende data; default: as the scale says")

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 
 import numpy as np
 
+from duende.audio.feature_sets import ROWS_A_SECOND
 from duende.audio.music import Beats, FeatureSet, MusicFeatures
 from duende.datasets.store import Clip
 from duende.evaluation.baselines import random_codes, repeated
 from duende.evaluation.movement import BANDS, frozen_share, mean_jerk, mean_speed, speed_spectrum
 from duende.evaluation.rhythm import rhythm
-from duende.models.sampling import Sampling
 from duende.motion import Motion
 from duende.motion.contacts import floor_penetration, skate_ratio
-from duende.systems.expressive_bailando import ExpressiveBailando, finished
+from duende.systems.expressive_bailando import ExpressiveBailando
+from duende.systems.face import AnySampling, System
+from duende.systems.finishing import finished
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,10 +58,10 @@ def held_out_clip(clip: Clip, feature_set: FeatureSet) -> HeldOut:
 
 
 def compare(
-    system: ExpressiveBailando,
+    system: System,
     music: Sequence[HeldOut],
     training_clips: Sequence[Motion],
-    sampling: Sampling,
+    sampling: AnySampling,
     seeds: Sequence[int] = (0, 1, 2),
     progress: Callable[[int, int], None] | None = None,
 ) -> list[Row]:
@@ -67,9 +69,8 @@ def compare(
 
     Rows: the real dances (where known), the model, the model's dances scored against another piece's beats (the
     level of chance), the same without landing accents on beats, the network without that and without choosing among
-    candidates, a training clip repeated, and random codes.
+    candidates, a training clip repeated, and (in a system of codes) random codes.
     """
-    fps = system.config.frame_rate
     kinds: dict[str, list[tuple[Motion, np.ndarray]]] = {
         name: []
         for name in (
@@ -86,23 +87,24 @@ def compare(
     rng = np.random.default_rng(0)
     for number, piece in enumerate(music):
         beats = piece.features.beats.times
-        wrong = _another_beat(music, number, len(piece.features) / system.config.code_rate)
+        wrong = _another_beat(music, number, len(piece.features) / ROWS_A_SECOND)
         if piece.dance is not None:
             kinds["real dance"].append((piece.dance, beats))
         for turn, seed in enumerate(seeds):
-            danced = system.perform(system.choreograph(piece.features, seed=seed, sampling=sampling))
+            danced = system.dance(piece.features, seed=seed, sampling=sampling, on_beat=False, planted=False)
             motion = finished(danced, beats)
             kinds["model"].append((motion, beats))
             kinds["model, wrong song"].append((motion, wrong))
             kinds["model, beats not landed on"].append((finished(danced, beats[:0]), beats))
-            alone = system.dance(piece.features, seed=seed, sampling=replace(sampling, candidates=1), on_beat=False)
+            alone = system.dance(piece.features, seed=seed, sampling=sampling.alone(), on_beat=False)
             kinds["network alone, no audition"].append((alone, beats))
             clip = training_clips[int(rng.integers(len(training_clips)))]
-            kinds["training clip repeated"].append((repeated(clip, len(motion)), beats))
-            kinds["random codes"].append((random_codes(system, len(piece.features), seed), beats))
+            kinds["training clip repeated"].append((repeated(clip, round(motion.duration * clip.fps)), beats))
+            if isinstance(system, ExpressiveBailando):
+                kinds["random codes"].append((random_codes(system, len(piece.features), seed), beats))
             if progress:
                 progress(number * len(seeds) + turn + 1, total)
-    return [_row(kind, dances, fps) for kind, dances in kinds.items() if dances]
+    return [_row(kind, dances) for kind, dances in kinds.items() if dances]
 
 
 def _another_beat(music: Sequence[HeldOut], number: int, seconds: float) -> np.ndarray:
@@ -119,8 +121,8 @@ def _another_beat(music: Sequence[HeldOut], number: int, seconds: float) -> np.n
     return np.arange(chosen.times[0], seconds, period)
 
 
-def _row(kind: str, dances: Sequence[tuple[Motion, np.ndarray]], fps: float) -> Row:
-    rhythms = [asdict(rhythm(motion.positions, fps, beats)) for motion, beats in dances]
+def _row(kind: str, dances: Sequence[tuple[Motion, np.ndarray]]) -> Row:
+    rhythms = [asdict(rhythm(motion.positions, motion.fps, beats)) for motion, beats in dances]
 
     def mean(name: str) -> float:
         return float(np.mean([values[name] for values in rhythms]))
@@ -130,7 +132,7 @@ def _row(kind: str, dances: Sequence[tuple[Motion, np.ndarray]], fps: float) -> 
         return float(1.96 * np.std(values, ddof=1) / np.sqrt(len(values))) if len(values) > 1 else float("nan")
 
     def measured(measure: Callable[[np.ndarray, float], float]) -> float:
-        return float(np.mean([measure(motion.positions, fps) for motion, _ in dances]))
+        return float(np.mean([measure(motion.positions, motion.fps) for motion, _ in dances]))
 
     return Row(
         kind=kind,
@@ -147,7 +149,7 @@ def _row(kind: str, dances: Sequence[tuple[Motion, np.ndarray]], fps: float) -> 
         jerk=measured(mean_jerk),
         skate=measured(skate_ratio),
         penetration=float(np.mean([floor_penetration(motion) for motion, _ in dances])),
-        spectrum=np.mean([speed_spectrum(motion.positions, fps) for motion, _ in dances], axis=0).tolist(),
+        spectrum=np.mean([speed_spectrum(motion.positions, motion.fps) for motion, _ in dances], axis=0).tolist(),
     )
 
 

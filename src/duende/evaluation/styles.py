@@ -7,7 +7,7 @@ sees. All intervals are Student's t over pieces of music: dances of one piece ar
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.spatial.distance import cdist
@@ -18,10 +18,9 @@ from duende.evaluation.genre import Example, GenreCheck, GenreClassifier, checke
 from duende.evaluation.intervals import mean_interval
 from duende.evaluation.report import HeldOut
 from duende.evaluation.rhythm import corrected_beat_align, rhythm
-from duende.models.sampling import Sampling
 from duende.motion import Motion
 from duende.motion.accents import speed_minima
-from duende.systems.expressive_bailando import ExpressiveBailando
+from duende.systems.face import AnySampling, System
 
 BEAT = ("beat_align", "beat_excess", "locking")
 """Beat align score, the same above chance, and phase locking: see ``evaluation.rhythm``."""
@@ -84,16 +83,15 @@ Dancer = Callable[[HeldOut, str | None, int], Motion]
 """Dances to a piece in a style, or in none, from a seed."""
 
 
-def finished_dancer(system: ExpressiveBailando, sampling: Sampling) -> Dancer:
+def finished_dancer(system: System, sampling: AnySampling) -> Dancer:
     """Dance as people see it: with audition, where ``sampling`` has it, and accents landed on the beats."""
     return lambda piece, style, seed: system.dance(piece.features, seed=seed, sampling=sampling, style=style)
 
 
-def network_alone(system: ExpressiveBailando, sampling: Sampling) -> Dancer:
+def network_alone(system: System, sampling: AnySampling) -> Dancer:
     """Dance without choosing among candidates and without landing accents on beats."""
-    alone = replace(sampling, candidates=1)
     return lambda piece, style, seed: system.dance(
-        piece.features, seed=seed, sampling=alone, style=style, on_beat=False
+        piece.features, seed=seed, sampling=sampling.alone(), style=style, on_beat=False
     )
 
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
 
+from duende.audio.feature_sets import FRAMES_IN_ROW
 from duende.audio.music import FeatureSet
 from duende.datasets.store import Clip
 from duende.errors import DuendeError
+from duende.evaluation.contact import physical_foot_contact_si
 from duende.evaluation.genre import Example, GenreClassifier, learnable, windows_of
 from duende.evaluation.movement import frozen_share, mean_jerk, mean_speed, speed_deviation
 from duende.evaluation.pieces import cut
@@ -23,8 +26,11 @@ from duende.experiments.results import Measured
 from duende.experiments.scales import Scale
 from duende.motion import Motion
 from duende.motion.accents import speed_minima
-from duende.motion.contacts import skate_ratio
+from duende.motion.contacts import floor_gap, floor_penetration, skate_ratio
+from duende.motion.resampling import resampled_positions
 from duende.systems.expressive_bailando import ExpressiveBailando
+from duende.systems.kinds import AnySystem
+from duende.training.rewards import beat_reward
 
 
 class GenerationMeasurement:
@@ -70,20 +76,26 @@ class GenerationMeasurement:
         """Measure the real dances to the same music."""
         return self._measured([{clip.name: clip.motion for clip in self.test if clip.motion is not None}])
 
-    def of(self, system: ExpressiveBailando) -> Measured:
-        """Dance to all held-out music."""
-        alone = replace(system.config.sampling, candidates=1)
-        rounds = []
+    def of(self, system: AnySystem) -> Measured:
+        """Dance to all held-out music; the time that it takes is that of all processor cores together."""
+        alone = system.config.sampling.alone()
+        rounds, spent = [], 0.0
         for seed in range(self.scale.dances):
             dances = {}
             for clip in self.test:
                 music = held_out_clip(clip, self.feature_set).features
-                # A system that infers the style has to.
-                told = system.genre is None and clip.style in system.config.styles
-                style = clip.style if told else None
-                dances[clip.name] = system.perform(system.choreograph(music, seed=seed, sampling=alone, style=style))
+                style = _told(system, clip)
+                begun = time.process_time()
+                dance = system.dance(music, seed=seed, sampling=alone, style=style, on_beat=False, planted=False)
+                spent += time.process_time() - begun
+                dances[clip.name] = dance
             rounds.append(dances)
-        return self._measured(rounds)
+        measured = self._measured(rounds)
+        seconds = sum(dance.duration for dances in rounds for dance in dances.values())
+        parameters = sum(p.numel() for part in system.parts().values() for p in part.parameters())
+        return replace(
+            measured, values={**measured.values, "pace_of_dancing": seconds / spent, "parameters": float(parameters)}
+        )
 
     def _measured(self, rounds: Sequence[dict[str, Motion]]) -> Measured:
         distances = [asdict(self.pool.distances(self._scored_pieces(dances))) for dances in rounds]
@@ -104,6 +116,10 @@ class GenerationMeasurement:
             "frozen": frozen_share(positions, fps),
             "skate": skate_ratio(positions, fps),
             "jerk": mean_jerk(positions, fps),
+            "foot_contact": physical_foot_contact_si(positions, fps),
+            "floating": floor_gap(motion),
+            "sinking": floor_penetration(motion),
+            "beat_reward": float(beat_reward(*_at_rate_of_codes(motion), beats).mean()),
             "seconds": motion.duration,
         }
         if self.genres and clip.style in self.genres.genres:
@@ -117,9 +133,23 @@ class GenerationMeasurement:
 
     def _pieces(self, motion: Motion) -> list[np.ndarray]:
         """Return joints of pieces of the scale's length; of the whole dance where it has none."""
+        positions = resampled_positions(motion.positions, motion.fps, FRAME_RATE)
         if not self.scale.piece:
-            return [motion.positions]
-        return [piece.positions for piece in cut(motion.positions, motion.fps, np.zeros(0), self.scale.piece)]
+            return [positions]
+        return [piece.positions for piece in cut(positions, FRAME_RATE, np.zeros(0), self.scale.piece)]
+
+
+def _told(system: AnySystem, clip: Clip) -> str | None:
+    """Say which style a system is told: a system that infers the style has to, and one that knows none can not be."""
+    if isinstance(system, ExpressiveBailando) and system.genre is not None:
+        return None
+    return clip.style if clip.style in system.config.styles else None
+
+
+def _at_rate_of_codes(motion: Motion) -> tuple[np.ndarray, float]:
+    """Return joints at the frame rate of systems of codes, whole codes of them."""
+    positions = resampled_positions(motion.positions, motion.fps, FRAME_RATE)
+    return positions[: len(positions) // FRAMES_IN_ROW * FRAMES_IN_ROW], FRAME_RATE
 
 
 def _mean(values: Sequence[dict[str, float]]) -> dict[str, float]:

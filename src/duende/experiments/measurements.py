@@ -12,7 +12,7 @@ from duende.evaluation.movement import speed_deviation
 from duende.evaluation.reconstruction import ClipReconstruction, reconstruct, summed_up
 from duende.experiments.results import Measured
 from duende.motion.representation import PoseRepresentation
-from duende.systems.expressive_bailando import ExpressiveBailando
+from duende.systems.kinds import AnySystem, of_codes
 
 FRAME_RATE = 60.0
 
@@ -27,7 +27,7 @@ class Measurement(Protocol):
     def real(self) -> Measured:
         """Measure the real dances."""
 
-    def of(self, system: ExpressiveBailando) -> Measured:
+    def of(self, system: AnySystem) -> Measured:
         """Measure a trained system."""
 
 
@@ -54,9 +54,10 @@ class ReconstructionMeasurement:
         mean = {key: float(np.average([take[key] for take in takes.values()], weights=lengths)) for key in keys}
         return Measured(mean, takes)
 
-    def of(self, system: ExpressiveBailando) -> Measured:
+    def of(self, system: AnySystem) -> Measured:
         """Reconstruct every take."""
-        clips = [reconstruct(system, clip) for clip in self.clips]
+        coding = of_codes(system, "a table of reconstructions")
+        clips = [reconstruct(coding, clip) for clip in self.clips]
         whole = summed_up(clips)
         values = {
             **whole.deviation,

@@ -21,7 +21,7 @@ from duende.motion.representation import PoseRepresentation
 from duende.training.recipe import Recipe
 from duende.training.run import StageReport
 
-MEASURES = 2
+MEASURES = 3
 """Raised whenever the same dances would be measured otherwise, so that what was kept is measured again."""
 Announce = Callable[[str], None]
 """Called with a sentence on what comes next."""
@@ -112,7 +112,10 @@ def _run(
         return
     progress.announce(f"{row.label}, seed {seed}")
     system = stages.system(recipe, seed, table.until, progress.stage)
-    results.add(row.key, seed, replace(measurement.of(system), identity=stages.identity(recipe, seed, table.until)))
+    measured = measurement.of(system)
+    values = {**measured.values, **stages.cost(recipe, seed, table.until)}
+    identity = stages.identity(recipe, seed, table.until)
+    results.add(row.key, seed, replace(measured, values=values, identity=identity))
 
 
 def _measurement(table: Table, scale: ScaleFolder, stages: TrainedStages) -> Measurement:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,17 +16,16 @@ from duende.configuration import to_mapping
 from duende.datasets.store import INDEX, DanceSet
 from duende.errors import DuendeError
 from duende.files import replacing
-from duende.systems.expressive_bailando import ExpressiveBailando
+from duende.systems.kinds import AnySystem
 from duende.systems.storage import WEIGHTS, model_folder
+from duende.training.new_system import new_system
 from duende.training.recipe import DECISIVE, Recipe, StageConfig
 from duende.training.run import (
     StageReport,
     check_representation,
+    learn_habits,
     new_fabric,
-    new_system,
-    starting_codes,
     train_stage,
-    usual_pace,
 )
 
 
@@ -49,7 +49,7 @@ class TrainedStages:
 
     def system(
         self, recipe: Recipe, seed: int, until: str | None = None, report: StageReport | None = None
-    ) -> ExpressiveBailando:
+    ) -> AnySystem:
         """Return the system of ``recipe`` with ``seed``, trained as far as the stage ``until``.
 
         Raises:
@@ -65,13 +65,23 @@ class TrainedStages:
             if name == until:
                 break
         else:
-            system.config = system.config.with_habits(starting_codes(system, self.train), usual_pace(self.train))
+            learn_habits(system, self.train)
         return system.eval()
 
     def identity(self, recipe: Recipe, seed: int, until: str | None = None) -> str:
         """Return what tells the trained system apart from any other."""
         folders = self.folders(replace(recipe, seed=seed))
         return folders[until or list(folders)[-1]].name
+
+    def cost(self, recipe: Recipe, seed: int, until: str | None = None) -> dict[str, float]:
+        """Return what training took, as far as its stages keep it: ``processor_minutes``, all cores together."""
+        spent = 0.0
+        for name, folder in self.folders(replace(recipe, seed=seed)).items():
+            lines = (folder / "log.jsonl").read_text(encoding="utf-8").splitlines()
+            spent += json.loads(lines[-1]).get("processor_seconds", float("nan"))
+            if name == until:
+                break
+        return {} if math.isnan(spent) else {"processor_minutes": spent / 60}
 
     def folders(self, recipe: Recipe) -> dict[str, Path]:
         """Return where each stage of ``recipe`` is kept, in the order of training."""
@@ -82,7 +92,7 @@ class TrainedStages:
             known["codebooks"] = _weights_digest(recipe.codebooks)
         folders = {}
         for name in recipe.ordered_stages:
-            # What has its default does not tell, so that a field that is new leaves what was trained before it as it is.
+            # What has its default does not tell: a new field leaves what was trained before it as it is.
             known |= {key: values[key] for key in DECISIVE[name] if values[key] != usual[key]}
             known[f"{name} stage"] = _unusual(values["stages"][name])
             digest = hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()[:12]
@@ -92,7 +102,7 @@ class TrainedStages:
     def _train(
         self,
         name: str,
-        system: ExpressiveBailando,
+        system: AnySystem,
         recipe: Recipe,
         fabric: Fabric,
         folder: Path,

@@ -100,6 +100,7 @@ def generate(
     style: Tensor | None = None,
     sampling: Sampling | None = None,
     audition: Audition | None = None,
+    given: Tensor | None = None,
     generator: torch.Generator | None = None,
     progress: Progress | None = None,
 ) -> Tensor:
@@ -112,11 +113,12 @@ def generate(
         style: as in :meth:`CrossConditionalGPT.forward`.
         sampling: how codes are drawn.
         audition: for a single dance (B = 1), a choice among candidates.
+        given: ``(B, N, 2)`` codes that are taken as they are, -1 where the network chooses.
         generator: source of chance for a temperature above 0.
         progress: called with codes done and codes in all.
 
     Returns:
-        ``(B, N, 2)`` codes, the first being ``start``.
+        ``(B, N, 2)`` codes, the first being ``start`` where nothing else is given.
 
     Raises:
         DuendeError: guidance is asked of a network that was trained without ``music_dropout``.
@@ -127,13 +129,15 @@ def generate(
     rows = len(music) * (audition.candidates if audition else 1)
     ways = _ways(network, music, style, sampling, rows)
     codes = torch.empty(rows, music.shape[1], 2, dtype=torch.long, device=music.device)
-    codes[:, 0] = start
+    codes[:, 0] = start if given is None else torch.where(given[:, 0] < 0, start, given[:, 0])
     scorer: Scorer = (CachedScorer if network.table is None else RecomputedScorer)(network, ways.heard, ways.style)
     count, phrase_start = music.shape[1], 1
     for step in range(count - 1):
         logits = scorer(step, codes.repeat(len(ways.weights), 1, 1))
         scores = guided(torch.stack([logits.upper[:, -1], logits.lower[:, -1]], dim=1), ways.weights)
         codes[:, step + 1] = drawn(scores.flatten(0, 1), sampling, generator).view(rows, 2)
+        if given is not None:
+            codes[:, step + 1] = torch.where(given[:, step + 1] < 0, codes[:, step + 1], given[:, step + 1])
         if audition and (step + 2 - phrase_start == audition.phrase or step + 2 == count):
             best = audition.judge(codes[:, : step + 2], phrase_start)
             codes[:] = codes[best].clone()

@@ -7,6 +7,7 @@ training and in generation, with a rolling cache of keys and values.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -140,7 +141,6 @@ class CrossConditionalGPT(nn.Module):
     def __init__(self, config: GPTConfig) -> None:
         super().__init__()
         self.config = config
-        self.streams = CrossConditionalStreams(config.window)
         self.condition = MusicCondition(config.music_dimension, config.downsampled)
         layers: list[nn.Module] = []
         dimension = self.condition.dimension
@@ -162,7 +162,7 @@ class CrossConditionalGPT(nn.Module):
         self.norm = nn.LayerNorm(config.width)
         self.upper_scores = nn.Linear(config.width, config.codes, bias=False)
         self.lower_scores = nn.Linear(config.width, config.codes, bias=False)
-        self.apply(_initialise)
+        self.apply(initialise)
         if self.stream is not None:
             nn.init.normal_(self.stream, std=0.02)
 
@@ -189,14 +189,17 @@ class CrossConditionalGPT(nn.Module):
 
     def scores(self, heard: Tensor, upper: Tensor, lower: Tensor, style: Tensor | None) -> Logits:
         """Score the next codes at every step from music tokens ``(B, T, width)``, codes and known styles."""
-        length = heard.shape[1]
-        tokens = self.tokens(heard, upper, lower, style, torch.arange(length, device=heard.device))
-        tokens = self.dropout(tokens)
-        mask = self.streams.mask(length, heard.device)
-        rotation = self.rotation(self.streams.steps(length, heard.device))
-        for block in self.blocks:
-            tokens = block(tokens, mask, rotation)
-        tokens = self.norm(tokens)
+        return self.finish_scores(self.features(heard, upper, lower, style, 0), 0)
+
+    def features(self, heard: Tensor, upper: Tensor, lower: Tensor, style: Tensor | None, blocks: int) -> Tensor:
+        """Return the tokens ``(B, 3 T, width)`` after the first ``blocks`` blocks; arguments as of :meth:`scores`."""
+        tokens = self.tokens(heard, upper, lower, style, torch.arange(heard.shape[1], device=heard.device))
+        return through(list(self.blocks)[:blocks], self.dropout(tokens), self.config)
+
+    def finish_scores(self, tokens: Tensor, from_block: int) -> Logits:
+        """Score the next codes from the tokens ``(B, 3 T, width)`` that go into block ``from_block``."""
+        length = tokens.shape[1] // 3
+        tokens = self.norm(through(list(self.blocks)[from_block:], tokens, self.config))
         return Logits(self.upper_scores(tokens[:, length : 2 * length]), self.lower_scores(tokens[:, 2 * length :]))
 
     @staticmethod
@@ -259,12 +262,27 @@ class CrossConditionalGPT(nn.Module):
         return torch.where(hit, random, codes)
 
     def rotation(self, steps: Tensor) -> Tensor | None:
-        """Cosine and sine ``(2, L, head width / 2)`` of the angles of each token's step; None for learned positions."""
-        if self.table is not None:
-            return None
-        half = self.config.width // self.config.heads // 2
-        angles = steps[:, None] * 10_000.0 ** (-torch.arange(half, device=steps.device) / half)
-        return torch.stack([angles.cos(), angles.sin()])
+        """Rotary positions of tokens at ``steps``, see :func:`rotation`."""
+        return rotation(self.config, steps)
+
+
+def through(blocks: Iterable[nn.Module], tokens: Tensor, config: GPTConfig) -> Tensor:
+    """Pass the tokens ``(B, 3 T, width)`` of three streams through ``blocks``, under the mask of the window."""
+    streams = CrossConditionalStreams(config.window)
+    length = tokens.shape[1] // len(streams.order)
+    mask, turns = streams.mask(length, tokens.device), rotation(config, streams.steps(length, tokens.device))
+    for block in blocks:
+        tokens = block(tokens, mask, turns)
+    return tokens
+
+
+def rotation(config: GPTConfig, steps: Tensor) -> Tensor | None:
+    """Cosine and sine ``(2, L, head width / 2)`` of the angles of each token's step; None for learned positions."""
+    if config.positions == "learned":
+        return None
+    half = config.width // config.heads // 2
+    angles = steps[:, None] * 10_000.0 ** (-torch.arange(half, device=steps.device) / half)
+    return torch.stack([angles.cos(), angles.sin()])
 
 
 def rotated(vectors: Tensor, rotation: Tensor) -> Tensor:
@@ -279,7 +297,8 @@ def rotated(vectors: Tensor, rotation: Tensor) -> Tensor:
     return torch.cat([first * cosine - second * sine, second * cosine + first * sine], dim=-1).to(vectors.dtype)
 
 
-def _initialise(module: nn.Module) -> None:
+def initialise(module: nn.Module) -> None:
+    """Draw weights with a deviation of 0.02 and set biases to 0, as Bailando does."""
     if isinstance(module, (nn.Linear, nn.Embedding)):
         nn.init.normal_(module.weight, std=0.02)
     if isinstance(module, nn.Linear) and module.bias is not None:

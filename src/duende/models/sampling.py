@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -45,6 +45,47 @@ class Sampling:
                 raise DuendeError(f"the {name} of sampling is 0 or above, got {getattr(self, name)}; 1 is none")
         if self.candidates < 1:
             raise DuendeError(f"at least 1 candidate dances, got {self.candidates}; 1 is no choice")
+
+    def alone(self) -> Sampling:
+        """Return the same without choosing among candidates."""
+        return replace(self, candidates=1)
+
+
+@dataclass(frozen=True)
+class DiffusionSampling:
+    """How a dance is drawn out of noise; defaults are EDGE's.
+
+    Attributes:
+        steps: of denoising; more are slower and finer.
+        eta: how much new noise each step brings: 1 as much as was taken out, 0 none, which makes the first noise decide
+            everything (Song et al., "Denoising Diffusion Implicit Models", 2021).
+        guidance: how far a dance goes from one without music, at 0, through one with it, at 1, and beyond
+            (classifier-free guidance, Ho and Salimans, 2022).
+        guidance_ramp: whether guidance rises from 0 over the first half of the steps where a dance has several windows.
+    """
+
+    steps: int = 50
+    eta: float = 1.0
+    guidance: float = 2.0
+    guidance_ramp: bool = True
+
+    def __post_init__(self) -> None:
+        if self.steps < 1:
+            raise DuendeError(f"denoising takes at least 1 step, got steps {self.steps}; 50 is usual")
+        if not 0 <= self.eta <= 1:
+            raise DuendeError(f"the eta of sampling is between 0 and 1, got {self.eta}; 0 brings no new noise")
+        if not 0 <= self.guidance < float("inf"):
+            raise DuendeError(f"the guidance of sampling is 0 or above, got {self.guidance}; 1 is none")
+
+    def alone(self) -> DiffusionSampling:
+        """Return the same without a choice among candidates, of which there is none here."""
+        return self
+
+    def guidance_at(self, step: int, windows: int) -> float:
+        """Guidance of a step, counted from 0, of a dance of so many windows."""
+        if not self.guidance_ramp or windows == 1 or self.steps == 1:
+            return self.guidance
+        return min(self.guidance, 2 * self.guidance * step / (self.steps - 1))
 
 
 def drawn(scores: Tensor, sampling: Sampling, generator: torch.Generator | None) -> Tensor:

@@ -11,13 +11,16 @@ from duende.models.sampling import Sampling
 from duende.models.vqvae import VQVAEConfig
 from duende.motion.representation import PoseRepresentation
 
+CODE_SYSTEMS = ("expressive_bailando", "bailando", "gtn_bailando")
+"""Systems of pose codes, which are one class with other values: frequency modules, genre tokens, what they hear."""
+
 
 @dataclass(frozen=True)
 class SystemConfig:
-    """Everything needed to rebuild a system around its weights.
+    """Everything needed to rebuild a system of pose codes around its weights.
 
     Attributes:
-        system: which class reads the folder.
+        system: which of :data:`CODE_SYSTEMS` it is.
         feature_set: identity (``name@version``) of the music features that it listens to.
         representation: how poses become channels, see :class:`PoseRepresentation`.
         frame_rate: frames per second that the decoder makes.
@@ -50,6 +53,12 @@ class SystemConfig:
     starts: dict[str, list[list[int]]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        if self.system not in CODE_SYSTEMS:
+            raise DuendeError(f"no system of pose codes is called {self.system!r}; they are {', '.join(CODE_SYSTEMS)}")
+        if self.system != "expressive_bailando" and (self.upper.frequency or self.lower.frequency):
+            raise DuendeError(f"{self.system} has no frequency modules; set frequency: false, or change the system")
+        if (self.system == "gtn_bailando") and self.genre is None:
+            raise DuendeError("gtn_bailando needs a genre token network; give it genre, or change the system")
         poses = self.poses
         if (self.upper.channels, self.lower.channels) != (poses.upper_channels, poses.lower_channels):
             raise DuendeError(

@@ -1,77 +1,67 @@
 """ExpressiveBailando: two FreqVQ-VAEs, a root decoder and a cross-conditional GPT (ICASSP 2024, section 2).
 
-With ``frequency`` off in the config it is Bailando without its reinforcement learning.
+Bailando and GTN-Bailando are the same class with other values in the config: without frequency modules, and with a
+genre token network.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
+from typing import ClassVar
 
 import numpy as np
 import torch
 from scipy.ndimage import gaussian_filter1d
 from torch import Tensor, nn
 
-from duende.audio.feature_sets import present
 from duende.audio.music import MusicFeatures
 from duende.errors import DuendeError
-from duende.models.generation import Progress, generate
+from duende.models.generation import generate
 from duende.models.genre import GenreTokenNetwork
 from duende.models.gpt import CrossConditionalGPT
 from duende.models.sampling import Sampling
 from duende.models.vqvae import FreqVQVAE, RootDecoder
 from duende.motion import Motion
-from duende.motion.contacts import foot_contacts
-from duende.motion.feet import plant_feet
+from duende.motion.holding import HeldMotion
 from duende.motion.inverse_kinematics import fit_rotations
-from duende.motion.timing import land_on_beats
 from duende.systems.audition import audition
 from duende.systems.configuration import SystemConfig
+from duende.systems.face import AnySampling, Progress
+from duende.systems.finishing import finished
+from duende.systems.holding import danced_with_held
+from duende.systems.listener import MusicListener
 
 DECODED_AT_ONCE = 240
 HELD = 2
 """Codes for which the first and the last are held outside a dance."""
-GLIDING = 0.5
-"""Metres a second under which a decoded foot on the floor was meant to stand; captured feet stand under less."""
 
 
-class ExpressiveBailando(nn.Module):
+class ExpressiveBailando(MusicListener):
     """Music features in, a :class:`Motion` out."""
 
-    music_mean: Tensor
-    music_scale: Tensor
-    heard: Tensor
+    stages: ClassVar[tuple[str, ...]] = ("vqvae", "root", "genre", "gpt", "actor_critic")
 
     def __init__(self, config: SystemConfig) -> None:
-        super().__init__()
+        super().__init__(config.feature_set, config.gpt.music_dimension, config.unheard)
         self.config = config
         self.upper = FreqVQVAE(config.upper)
         self.lower = FreqVQVAE(config.lower)
         self.root = RootDecoder(config.lower, config.poses.root_channels)
         self.gpt = CrossConditionalGPT(config.gpt)
         self.genre = GenreTokenNetwork(config.genre) if config.genre else None
-        self.register_buffer("music_mean", torch.zeros(config.gpt.music_dimension))
-        self.register_buffer("music_scale", torch.ones(config.gpt.music_dimension))
-        heard = torch.ones(config.gpt.music_dimension)
-        for family in config.unheard:
-            heard[present(config.feature_set).slice(family)] = 0.0
-        self.register_buffer("heard", heard, persistent=False)
 
-    @property
-    def device(self) -> torch.device:
-        """Where the weights are."""
-        return self.music_mean.device
-
-    def normalise(self, music: Tensor) -> Tensor:
-        """Bring music features ``(B, T, D)`` to the mean and spread of training, those unheard to 0."""
-        return (music - self.music_mean) / self.music_scale * self.heard
+    def parts(self) -> dict[str, nn.Module]:
+        """Its networks by what they do."""
+        known = {"upper body": self.upper, "lower body": self.lower, "root path": self.root, "music to codes": self.gpt}
+        return {**known, "music to style": self.genre} if self.genre else known
 
     @torch.inference_mode()
     def inferred_style(self, features: MusicFeatures) -> dict[str, float] | None:
         """Weigh the styles that a song calls for, by the genre token network; None for a system without one."""
         if self.genre is None:
             return None
-        weights = self._inferred(self._music(features))[0, :-1]
+        weights = self._inferred(self.music(features))[0, :-1]
         return dict(zip(self.config.styles, weights.tolist(), strict=True))
 
     def dance(
@@ -79,9 +69,10 @@ class ExpressiveBailando(nn.Module):
         features: MusicFeatures,
         *,
         seed: int = 0,
-        sampling: Sampling | None = None,
+        sampling: AnySampling | None = None,
         style: str | None = None,
         start: tuple[int, int] | None = None,
+        held: HeldMotion | None = None,
         on_beat: bool = True,
         planted: bool = True,
         progress: Progress | None = None,
@@ -95,6 +86,8 @@ class ExpressiveBailando(nn.Module):
             style: one of the config's styles; by default the music decides, in a system with a genre token network one
                 style or blend of styles for the whole song.
             start: upper and lower code to begin with; by default one that a real dance began with.
+            held: the beginning of another dance, or one half of its body, that is kept; see
+                :mod:`duende.systems.holding`. Nothing is planted or moved onto beats then.
             on_beat: change the speed a little, here and there, so that accents land on the song's beats.
             planted: hold standing feet in place.
             progress: called with codes done and codes in all.
@@ -103,9 +96,15 @@ class ExpressiveBailando(nn.Module):
             A motion at the config's frame rate with 8 frames for each row of ``features``.
 
         Raises:
-            DuendeError: the features are of another set, the style is unknown, or the start is out of range.
+            DuendeError: the features are of another set, the style is unknown, the start is out of range, or what is
+                held cannot be held.
         """
-        codes = self.choreograph(features, seed=seed, sampling=sampling, style=style, start=start, progress=progress)
+        choreograph = partial(
+            self.choreograph, features, seed=seed, sampling=sampling, style=style, start=start, progress=progress
+        )
+        if held is not None:
+            return danced_with_held(self, held.at_rate(self.config.frame_rate), len(features), choreograph)
+        codes = choreograph()
         return finished(self.perform(codes), features.beats.times if on_beat else np.zeros(0), planted)
 
     @torch.inference_mode()
@@ -114,14 +113,18 @@ class ExpressiveBailando(nn.Module):
         features: MusicFeatures,
         *,
         seed: int = 0,
-        sampling: Sampling | None = None,
+        sampling: AnySampling | None = None,
         style: str | None = None,
         start: tuple[int, int] | None = None,
+        given: np.ndarray | None = None,
         progress: Progress | None = None,
     ) -> np.ndarray:
-        """Choose upper and lower pose codes ``(T, 2)``, one pair for each row of ``features``."""
+        """Choose upper and lower pose codes ``(T, 2)``, one pair for each row of ``features``.
+
+        Codes that are ``given`` ``(T, 2)`` are taken as they are, where they are not -1.
+        """
         self.eval()
-        music = self._music(features)
+        music = self.music(features)
         rng = np.random.default_rng(seed)
         first = start if start is not None else self._draw_start(style, rng)
         self._check_start(first)
@@ -129,6 +132,8 @@ class ExpressiveBailando(nn.Module):
         heard = torch.cat([music[:, 1:], music[:, -1:]], dim=1)
         generator = torch.Generator(device=self.device).manual_seed(int(rng.integers(2**62)))
         sampling = sampling or self.config.sampling
+        if not isinstance(sampling, Sampling):
+            raise DuendeError(f"{self.config.system} draws pose codes and knows no {type(sampling).__name__}")
         if self.config.styles and style is None and self.genre is None:
             # Where no style is told there is none to be amplified.
             sampling = replace(sampling, style_guidance=1.0)
@@ -143,14 +148,17 @@ class ExpressiveBailando(nn.Module):
             style=self._style_token(style, music),
             sampling=sampling,
             audition=auditioned,
+            given=None if given is None else torch.as_tensor(given, device=self.device)[None],
             generator=generator,
             progress=progress,
         )
         return codes[0].cpu().numpy()
 
     @torch.inference_mode()
-    def perform(self, codes: np.ndarray) -> Motion:
+    def perform(self, codes: np.ndarray, known: dict[str, np.ndarray] | None = None) -> Motion:
         """Decode pose codes ``(T, 2)`` to a motion of ``8 T`` frames.
+
+        ``known`` gives channels ``upper``, ``lower`` and ``root`` ``(8 T, C)`` that are taken in place of decoded ones.
 
         Long dances are decoded in pieces with as much context as the decoder sees, so that memory does not grow
         and the result is that of one piece.
@@ -166,9 +174,22 @@ class ExpressiveBailando(nn.Module):
             window = both[before : last + context]
             kept = slice((first - before) * ratio, (last - before) * ratio)
             pieces.append([part[0, kept] for part in self.channels(window[None])])
-        upper, lower, root = (self._smoothed(np.concatenate([piece[i] for piece in pieces])) for i in range(3))
-        positions = self.config.poses.decode(upper, lower, root)
+        channels = {
+            name: self._smoothed(np.concatenate([piece[i] for piece in pieces]))
+            for i, name in enumerate(("upper", "lower", "root"))
+        }
+        positions = self.config.poses.decode(**{**channels, **(known or {})})
         return fit_rotations(positions, self.config.frame_rate)
+
+    @torch.no_grad()
+    def codes_of(self, upper: np.ndarray, lower: np.ndarray) -> np.ndarray:
+        """Return the codes ``(T / 8, 2)`` of the channels ``(T, C)`` of a whole dance, upper first."""
+        self.eval()
+        halves = [
+            network.encode(torch.from_numpy(np.asarray(poses, np.float32))[None].to(self.device))[0].cpu().numpy()
+            for network, poses in ((self.upper, upper), (self.lower, lower))
+        ]
+        return np.stack(halves, axis=1)
 
     @torch.inference_mode()
     def poses(self, codes: Tensor) -> list[np.ndarray]:
@@ -187,15 +208,6 @@ class ExpressiveBailando(nn.Module):
         parts = (self.upper.decode(upper), self.lower.decode(lower), self.root(lower, self.lower))
         outside = HELD * self.upper.downsampling
         return [part[:, outside:-outside].float().cpu().numpy() for part in parts]
-
-    def _music(self, features: MusicFeatures) -> Tensor:
-        """Check the features and return them as ``(1, T, D)``."""
-        if features.feature_set.identity != self.config.feature_set:
-            raise DuendeError(
-                f"this model listens to features {self.config.feature_set}, "
-                f"got {features.feature_set.identity}; extract those"
-            )
-        return torch.from_numpy(np.asarray(features.values, dtype=np.float32))[None].to(self.device)
 
     def _inferred(self, music: Tensor) -> Tensor:
         """Weigh the styles for features ``(1, T, D)`` as they are, ``(1, styles + 1)``."""
@@ -236,13 +248,3 @@ class ExpressiveBailando(nn.Module):
     def _check_start(self, start: tuple[int, int]) -> None:
         if not all(0 <= code < self.config.upper.codes for code in start):
             raise DuendeError(f"start codes run from 0 to {self.config.upper.codes - 1}, got {start}")
-
-
-def finished(motion: Motion, beats: np.ndarray, planted: bool = True) -> Motion:
-    """Plant the feet of a decoded dance, and land its accents on ``beats`` (seconds; none leave it as it is).
-
-    Feet first: a change of speed keeps what stands standing, while planting would move accents that have landed.
-    """
-    if planted:
-        motion = plant_feet(motion, foot_contacts(motion.positions, motion.fps, motion.skeleton, speed=GLIDING))
-    return land_on_beats(motion, beats)

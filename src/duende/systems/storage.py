@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -13,16 +14,15 @@ from safetensors.torch import load_file, save_file
 from duende.configuration import from_mapping, to_mapping
 from duende.errors import DuendeError
 from duende.files import replacing
-from duende.systems.configuration import SystemConfig
 from duende.systems.debug import debug_system
-from duende.systems.expressive_bailando import ExpressiveBailando
+from duende.systems.kinds import AnySystem, Kind, kind_named
 
 CONFIG, WEIGHTS, CARD = "config.json", "weights.safetensors", "README.md"
 SHIPPED = "starter"
 
 
 def save_pretrained(
-    system: ExpressiveBailando,
+    system: AnySystem,
     folder: str | Path,
     card: str | None = None,
     dtype: torch.dtype = torch.float32,
@@ -46,7 +46,7 @@ def save_pretrained(
             path.write_text(card, encoding="utf-8")
 
 
-def from_pretrained(name: str | Path = SHIPPED, device: str | torch.device = "cpu") -> ExpressiveBailando:
+def from_pretrained(name: str | Path = SHIPPED, device: str | torch.device = "cpu") -> AnySystem:
     """Load a system by name (``"starter"``, ``"debug"``) or from a folder, ready to dance.
 
     Raises:
@@ -55,16 +55,17 @@ def from_pretrained(name: str | Path = SHIPPED, device: str | torch.device = "cp
     if str(name) == "debug":
         return debug_system().to(device)
     folder = model_folder(name)
-    system = ExpressiveBailando(read_config(folder))
+    kind, values = read_config(folder)
+    system = kind.build(from_mapping(kind.config, values, str(folder / CONFIG)))
     _load_weights(system, folder / WEIGHTS)
     return system.to(device).eval()
 
 
-def read_config(folder: Path) -> SystemConfig:
-    """Read and check the config in ``folder``.
+def read_config(folder: Path) -> tuple[Kind, dict[str, Any]]:
+    """Read the config in ``folder``: of which kind of system it is, and its values.
 
     Raises:
-        DuendeError: it is missing, not JSON, or has unknown or missing keys.
+        DuendeError: it is missing, not JSON, or of no system that we know.
     """
     path = folder / CONFIG
     try:
@@ -75,7 +76,10 @@ def read_config(folder: Path) -> SystemConfig:
         raise DuendeError(f"{path} cannot be read as JSON ({error}); copy it again from its source") from error
     if not isinstance(values, dict):
         raise DuendeError(f"{path} should hold one JSON object; copy it again from its source")
-    return from_mapping(SystemConfig, values, str(path))
+    try:
+        return kind_named(str(values.get("system"))), values
+    except DuendeError as error:
+        raise DuendeError(f"{path}: {error}; name a folder made by training or by duende convert") from None
 
 
 def shipped_folder(name: str = SHIPPED) -> Path:
@@ -97,7 +101,7 @@ def model_folder(name: str | Path) -> Path:
     return Path(name)
 
 
-def _load_weights(system: ExpressiveBailando, path: Path) -> None:
+def _load_weights(system: AnySystem, path: Path) -> None:
     try:
         weights = load_file(str(path))
     except FileNotFoundError:

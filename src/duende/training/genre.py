@@ -15,6 +15,7 @@ from duende.errors import DuendeError
 from duende.models.genre import GenreTokenNetwork
 from duende.systems.expressive_bailando import ExpressiveBailando
 from duende.training.recipe import StageConfig
+from duende.training.stage import RecordedStage
 
 
 def normalised_music(system: ExpressiveBailando, clip: Clip) -> np.ndarray:
@@ -41,7 +42,7 @@ class GenreLoss(nn.Module):
         return loss, {"cross_entropy": loss.detach(), "accuracy": right}
 
 
-class GenreStage:
+class GenreStage(RecordedStage):
     """Learns from the music of the clips alone."""
 
     def __init__(self, system: ExpressiveBailando, clips: Sequence[Clip], config: StageConfig) -> None:

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from duende.errors import DuendeError
 from duende.files import replacing
 from duende.training.recipe import StageConfig
-from duende.training.stages import Stage
+from duende.training.stage import Stage
 
 SAVE_SECONDS = 60.0
 LOG_EVERY = 20
@@ -69,6 +69,7 @@ def run_stage(
     saved = time.monotonic()
     end = steps if stop_after is None else min(steps, stop_after)
     while step < end:
+        stage.prepare(step, seed)
         picks = stage.crops.batch(step, config.batch, seed)
         mine = picks[fabric.global_rank * share : (fabric.global_rank + 1) * share]
         batch = {name: fabric.to_device(value) for name, value in stage.batch(mine).items()}
@@ -222,7 +223,7 @@ def _optimizer(parameters: list[nn.Parameter], config: StageConfig) -> torch.opt
     try:
         from adan_pytorch import Adan
     except ModuleNotFoundError:
-        raise DuendeError("the optimizer Adan needs adan-pytorch; install it with: pip install 'duende[edge]'") from None
+        raise DuendeError("Adan needs adan-pytorch; install it with: pip install 'duende[edge]'") from None
     return Adan(parameters, lr=config.learning_rate, weight_decay=config.weight_decay)
 
 

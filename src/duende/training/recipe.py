@@ -9,29 +9,26 @@ from typing import Any, Literal
 import yaml
 
 from duende.audio.feature_sets import present
-from duende.audio.music import FeatureSet
 from duende.configuration import from_mapping
 from duende.errors import DuendeError
-from duende.models.genre import GenreTokenConfig
-from duende.models.gpt import GPTConfig
-from duende.models.music import DownsamplingConfig
-from duende.models.sampling import Sampling
-from duende.models.vqvae import VQVAEConfig
-from duende.motion.representation import PoseRepresentation
-from duende.systems.configuration import SystemConfig
+from duende.models.diffusion import DiffusionConfig
+from duende.systems.kinds import kind_named
+from duende.training.reinforcement import ActorCriticConfig
 
 DECISIVE: dict[str, tuple[str, ...]] = {
     "vqvae": ("representation", "vqvae"),
     "root": (),
     "genre": ("genre", "styled", "unheard"),
-    "gpt": ("gpt", "styled", "unheard", "inferred"),
+    "gpt": ("gpt", "styled", "unheard", "inferred", "genre_weight"),
+    "actor_critic": ("actor_critic",),
+    "diffusion": ("denoiser", "diffusion", "unheard"),
 }
 """The stages in their order, with what of a recipe decides each, beside its own settings and all that is before it."""
 
-STRIDES = {10: (2, 5), 4: (2, 2)}
-"""Of convolutions, by the number of frames that they bring down to one: MERT's ten (the paper), Jukebox's four."""
-WIDTHS = (512, 256)
-"""Channels after each of them."""
+OF_CODES = ("vqvae", "root", "genre", "gpt", "actor_critic")
+"""Stages whose crops are whole codes of eight frames."""
+HEARING = ("genre", "gpt", "actor_critic", "diffusion")
+"""Stages that hear music."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +51,7 @@ class StageConfig:
         average: decay of a running mean of the weights that is kept in their place, 0 for none.
         check_every: steps after which the loss on the held-out clips is logged as well, 0 for never.
         starts_within: crops begin within so many seconds of a dance, 0 for anywhere. Bailando's published loader of its
-            third stage stops at 4.14 by a mistake of units.
+            third stage stops at 4 by a mistake of units.
         optimizer: ``"adamw"``, or ``"adan"`` as EDGE has it (Xie et al., 2022; needs the extra ``edge``).
     """
 
@@ -80,8 +77,8 @@ class StageConfig:
             raise DuendeError("a training stage needs either epochs or steps, and not both")
         if self.schedule not in ("steps", "cosine"):
             raise DuendeError(f"a schedule is 'steps' or 'cosine', got {self.schedule!r}")
-        if self.frames % 8 or self.stride % 8:
-            raise DuendeError(f"frames and stride are multiples of 8, got {self.frames} and {self.stride}")
+        if min(self.frames, self.stride) < 1:
+            raise DuendeError(f"frames and stride are 1 or more, got {self.frames} and {self.stride}")
 
     def total_steps(self, crops: int) -> int:
         """Optimiser steps of the whole stage, given the number of crops in the data."""
@@ -97,6 +94,7 @@ class Recipe:
 
     Attributes:
         name: of the experiment.
+        system: what is trained: ``expressive_bailando``, ``bailando``, ``gtn_bailando`` or ``edge``.
         representation: how poses become channels.
         codebooks: name or folder of a system whose codebooks and root decoder are taken as they are, in place
             of training the stages ``vqvae`` and ``root``.
@@ -109,12 +107,19 @@ class Recipe:
             ``music_dimension``, ``styles`` and ``downsampled`` filled in; None for none.
         inferred: share of the dances in training of the GPT that are told the style that was inferred from their music
             in place of their own.
+        genre_weight: what the cross-entropy of the style counts while the genre token network is finetuned together
+            with the GPT; 0 leaves it as its own stage has made it.
+        actor_critic: rewards and settings of the stage ``actor_critic``.
+        denoiser: fields of :class:`DenoiserConfig` for EDGE; ``channels`` and ``music_dimension`` are filled in.
+        diffusion: losses of EDGE.
         styled: whether the network is told the style of a dance.
         features: name of the music features that the data must hold; empty for any.
         unheard: families of music features that the network does not hear, see :class:`SystemConfig`.
-        stages: ``vqvae``, ``root``, ``genre`` and ``gpt``, those that are trained.
+        stages: those of the system that are trained: ``vqvae``, ``root``, ``genre``, ``gpt`` and ``actor_critic``, or
+            for EDGE ``diffusion``.
         smoothing: see :class:`SystemConfig`.
-        sampling: how the finished system draws codes where it is not told.
+        sampling: how the finished system draws a dance where it is not told: fields of :class:`Sampling`, for EDGE of
+            :class:`DiffusionSampling`.
         seed: of weights, crops and dropout.
         precision: ``"auto"`` (bf16 where the processor has it), ``"32-true"`` or ``"bf16-mixed"``.
         float16_weights: store the finished weights in half the space.
@@ -122,6 +127,7 @@ class Recipe:
 
     name: str
     stages: dict[str, StageConfig]
+    system: str = "expressive_bailando"
     representation: str = "heading"
     codebooks: str = ""
     vqvae: dict[str, Any] = field(default_factory=dict)
@@ -129,19 +135,21 @@ class Recipe:
     downsampling: dict[str, dict[str, Any]] = field(default_factory=dict)
     genre: dict[str, Any] | None = None
     inferred: float = 0.0
+    genre_weight: float = 0.0
+    actor_critic: ActorCriticConfig | None = None
+    denoiser: dict[str, Any] = field(default_factory=dict)
+    diffusion: DiffusionConfig = field(default_factory=DiffusionConfig)
     styled: bool = False
     features: str = ""
     unheard: tuple[str, ...] = ()
     smoothing: float = 0.0
-    sampling: Sampling = field(default_factory=Sampling)
+    sampling: dict[str, Any] = field(default_factory=dict)
     seed: int = 0
     precision: str = "auto"
     float16_weights: bool = False
 
     def __post_init__(self) -> None:
-        unknown = sorted(set(self.stages) - set(DECISIVE))
-        if unknown:
-            raise DuendeError(f"recipe {self.name} has a stage {unknown[0]!r}; the stages are {', '.join(DECISIVE)}")
+        self._check_stages()
         trained = [name for name in ("vqvae", "root") if name in self.stages]
         if self.codebooks and (trained or self.vqvae):
             raise DuendeError(
@@ -152,10 +160,29 @@ class Recipe:
             raise DuendeError(
                 f"recipe {self.name}: a genre token network needs both genre: and a stage genre, and styled: true"
             )
+        if self.genre_weight < 0 or (self.genre_weight and self.genre is None):
+            raise DuendeError(f"recipe {self.name}: genre_weight is 0 or more and needs genre, got {self.genre_weight}")
         if not 0 <= self.inferred <= 1 or (self.inferred and self.genre is None):
             raise DuendeError(
                 f"recipe {self.name}: inferred is a share from 0 to 1 and needs genre, got {self.inferred}"
             )
+
+    def _check_stages(self) -> None:
+        known = kind_named(self.system).stages
+        unknown = sorted(set(self.stages) - set(known))
+        if unknown:
+            raise DuendeError(
+                f"recipe {self.name} has a stage {unknown[0]!r}; the stages of {self.system} are {', '.join(known)}"
+            )
+        for name in set(self.stages) & set(OF_CODES):
+            stage = self.stages[name]
+            if stage.frames % 8 or stage.stride % 8:
+                raise DuendeError(
+                    f"recipe {self.name}: frames and stride of {name} are multiples of 8, "
+                    f"got {stage.frames} and {stage.stride}"
+                )
+        if ("actor_critic" in self.stages) != (self.actor_critic is not None):
+            raise DuendeError(f"recipe {self.name}: finetuning needs both actor_critic: and a stage actor_critic")
 
     @property
     def ordered_stages(self) -> list[str]:
@@ -165,69 +192,6 @@ class Recipe:
     def hears(self, feature_set: str) -> bool:
         """Whether the recipe is made for music features of this identity."""
         return not self.features or self.features == present(feature_set).name
-
-    def system_config(
-        self, features: FeatureSet, styles: tuple[str, ...], halves: tuple[VQVAEConfig, VQVAEConfig] | None = None
-    ) -> SystemConfig:
-        """Fill in what the data decide.
-
-        Args:
-            features: of the music in the data.
-            styles: of the dances in the data.
-            halves: upper and lower codebook where they are those of another system.
-        """
-        known = styles if self.styled else ()
-        upper, lower = halves or self._halves()
-        shared = {
-            "music_dimension": features.dimension,
-            "styles": len(known),
-            "downsampled": self._downsampled(features),
-        }
-        gpt = {"codes": upper.codes, **self.gpt, **shared}
-        if gpt.get("rhythm_only"):
-            gpt.setdefault("rhythm_columns", features.rhythm_columns)
-        genre = None
-        if self.genre is not None:
-            genre = from_mapping(GenreTokenConfig, {**self.genre, **shared}, f"recipe {self.name}: genre")
-        return SystemConfig(
-            system="expressive_bailando",
-            feature_set=features.identity,
-            representation=self.representation,
-            frame_rate=60.0,
-            upper=upper,
-            lower=lower,
-            gpt=from_mapping(GPTConfig, gpt, f"recipe {self.name}: gpt"),
-            genre=genre,
-            styles=known,
-            unheard=self.unheard,
-            smoothing=self.smoothing,
-            sampling=self.sampling,
-        )
-
-    def _halves(self) -> tuple[VQVAEConfig, VQVAEConfig]:
-        poses = PoseRepresentation(self.representation)  # type: ignore[arg-type]
-        upper, lower = (
-            from_mapping(VQVAEConfig, {**self.vqvae, "channels": channels}, f"recipe {self.name}: vqvae")
-            for channels in (poses.upper_channels, poses.lower_channels)
-        )
-        return upper, lower
-
-    def _downsampled(self, features: FeatureSet) -> tuple[DownsamplingConfig, ...]:
-        """Say how each family that has several frames a row is brought down to one."""
-        configs = []
-        for family, frames in features.frames:
-            columns = features.slice(family)
-            fields = {"strides": STRIDES.get(frames, (frames,)), **self.downsampling.get(family, {})}
-            fields.setdefault("widths", WIDTHS[: len(fields["strides"])])
-            shape = {"first": columns.start, "dimension": (columns.stop - columns.start) // frames}
-            config = from_mapping(DownsamplingConfig, {**fields, **shape}, f"recipe {self.name}: downsampling {family}")
-            if config.frames != frames:
-                raise DuendeError(
-                    f"recipe {self.name}: strides {config.strides} bring {config.frames} frames down to one, "
-                    f"{family} has {frames}"
-                )
-            configs.append(config)
-        return tuple(configs)
 
 
 def load_recipe(path: str | Path) -> Recipe:

@@ -6,29 +6,36 @@ import json
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from lightning_fabric import Fabric
 
-from duende.audio.feature_sets import ROWS_A_SECOND, present
-from duende.audio.music import FeatureSet
 from duende.configuration import to_mapping
 from duende.datasets.store import Clip, DanceSet
 from duende.errors import DuendeError
 from duende.files import replacing
 from duende.motion.accents import mean_speed
+from duende.systems.edge import EDGE
 from duende.systems.expressive_bailando import ExpressiveBailando
-from duende.systems.storage import from_pretrained, save_pretrained
+from duende.systems.kinds import AnySystem
+from duende.systems.storage import save_pretrained
+from duende.training.diffusion import DiffusionStage
 from duende.training.genre import GenreStage
 from duende.training.loop import run_stage
+from duende.training.new_system import new_system
 from duende.training.recipe import Recipe
-from duende.training.stages import CodeStage, PoseStage, RootStage, Stage, encode_clip
+from duende.training.stage import Stage
+from duende.training.stages import CodeStage, PoseStage, RootStage, encode_clip
 
-STAGES: dict[str, Callable[..., Stage]] = {"vqvae": PoseStage, "root": RootStage, "genre": GenreStage, "gpt": CodeStage}
-
-NO_MUSIC = FeatureSet("", 1, ROWS_A_SECOND, (("", 1),))
-"""Stands for the features of a set of dances without music, from which codebooks can be trained."""
+STAGES: dict[str, Callable[..., Stage]] = {
+    "vqvae": PoseStage,
+    "root": RootStage,
+    "genre": GenreStage,
+    "gpt": CodeStage,
+    "diffusion": DiffusionStage,
+}
 
 StageReport = Callable[[str, int, int, dict[str, float]], None]
 """Called with the stage's name, steps done, steps in all and the latest terms."""
@@ -63,7 +70,7 @@ def train(
     if not clips:
         raise DuendeError(f"{data} holds no clips for training; build it again with: duende data")
     check_representation(recipe, data_set)
-    if until in (None, "gpt") and not recipe.hears(data_set.feature_set):
+    if until not in ("vqvae", "root") and not recipe.hears(data_set.feature_set):
         raise DuendeError(
             f"{data} holds music features {data_set.feature_set}, the recipe wants {recipe.features}; "
             f"build the data with --features {recipe.features}"
@@ -77,7 +84,7 @@ def train(
         if name == until:
             break
     if fabric.is_global_zero:
-        system.config = system.config.with_habits(starting_codes(system, clips), usual_pace(clips))
+        learn_habits(system, clips)
         save_pretrained(system, out / "model", dtype=torch.float16 if recipe.float16_weights else torch.float32)
     fabric.barrier()
     return out / "model"
@@ -89,7 +96,7 @@ def check_representation(recipe: Recipe, data: DanceSet) -> None:
     Raises:
         DuendeError: they are.
     """
-    if data.representation != recipe.representation:
+    if recipe.system != "edge" and data.representation != recipe.representation:
         raise DuendeError(
             f"{data.folder} holds poses as {data.representation!r}, recipe {recipe.name} wants "
             f"{recipe.representation!r}; change the recipe, or build the data with --representation "
@@ -104,37 +111,9 @@ def new_fabric(precision: str, devices: int | str = "auto") -> Fabric:
     return fabric
 
 
-def new_system(recipe: Recipe, clips: Sequence[Clip], feature_set: str) -> ExpressiveBailando:
-    """Build an untrained system that fits the data, with the mean and spread of their music."""
-    music = [np.asarray(clip.music, np.float32) for clip in clips if clip.music is not None and len(clip.music)]
-    styles = tuple(sorted({clip.style for clip in clips}))
-    features = present(feature_set) if music else NO_MUSIC
-    other = from_pretrained(recipe.codebooks) if recipe.codebooks else None
-    halves = (other.config.upper, other.config.lower) if other else None
-    system = ExpressiveBailando(recipe.system_config(features, styles, halves))
-    if other:
-        _take_codebooks(system, other, recipe)
-    if music:
-        every = np.concatenate(music)
-        system.music_mean.copy_(torch.from_numpy(every.mean(axis=0)))
-        system.music_scale.copy_(torch.from_numpy(np.maximum(every.std(axis=0), 1e-3)))
-    return system
-
-
-def _take_codebooks(system: ExpressiveBailando, other: ExpressiveBailando, recipe: Recipe) -> None:
-    """Put the codebooks and the root decoder of ``other`` in place of untrained ones."""
-    if other.config.representation != recipe.representation:
-        raise DuendeError(
-            f"the codebooks of {recipe.codebooks} are of poses as {other.config.representation!r}, "
-            f"recipe {recipe.name} has {recipe.representation!r}; give the recipe the same"
-        )
-    for mine, theirs in ((system.upper, other.upper), (system.lower, other.lower), (system.root, other.root)):
-        mine.load_state_dict(theirs.state_dict())
-
-
 def train_stage(
     name: str,
-    system: ExpressiveBailando,
+    system: AnySystem,
     clips: Sequence[Clip],
     recipe: Recipe,
     fabric: Fabric,
@@ -149,18 +128,28 @@ def train_stage(
     """
     system.to(fabric.device)
     config = recipe.stages[name]
-    more = {"inferred": recipe.inferred} if name == "gpt" else {}
+    more: dict[str, Any] = {}
+    if name == "gpt":
+        more = {"inferred": recipe.inferred, "genre_weight": recipe.genre_weight}
     stage = STAGES[name](system, clips, config, **more)
     held_out: Stage | None = None
     if outside and config.check_every:
         with suppress(DuendeError):  # None of them is as long as a crop.
-            held_out = STAGES[name](system, outside, config)
+            held_out = STAGES[name](system, outside, config, **({"held_out": True} if name == "diffusion" else {}))
 
     def told(done: int, steps: int, values: dict[str, float]) -> None:
         if report and fabric.is_global_zero:
             report(name, done, steps, values)
 
     return run_stage(fabric, stage, folder, recipe.seed, told, stop_after, held_out)
+
+
+def learn_habits(system: AnySystem, clips: Sequence[Clip]) -> None:
+    """Note in the config of a trained system how dances begin, and how fast they are."""
+    if isinstance(system, EDGE):
+        system.config = system.config.with_pace(usual_pace(clips))
+    else:
+        system.config = system.config.with_habits(starting_codes(system, clips), usual_pace(clips))
 
 
 def starting_codes(

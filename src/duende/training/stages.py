@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from duende.datasets.crops import Crops, cropped
@@ -16,32 +16,9 @@ from duende.models.vqvae import root_loss
 from duende.systems.expressive_bailando import ExpressiveBailando
 from duende.training.genre import normalised_music
 from duende.training.recipe import StageConfig
+from duende.training.stage import Batch, RecordedStage, Terms
 
-Batch = dict[str, Tensor]
-Terms = dict[str, Tensor]
 IGNORED = -100
-
-
-class Stage(Protocol):
-    """What the loop needs to know of a stage.
-
-    ``network`` is called with a batch and returns the loss and its terms; its parameters are what the stage trains.
-    """
-
-    @property
-    def config(self) -> StageConfig:
-        """How it is trained."""
-
-    @property
-    def crops(self) -> Crops:
-        """What an epoch looks at."""
-
-    @property
-    def network(self) -> nn.Module:
-        """What is trained."""
-
-    def batch(self, picks: Sequence[tuple[int, int]]) -> Batch:
-        """Collect the crops of a step."""
 
 
 class HalvesLoss(nn.Module):
@@ -62,7 +39,7 @@ class HalvesLoss(nn.Module):
         return (upper.loss + lower.loss) / 2, terms
 
 
-class PoseStage:
+class PoseStage(RecordedStage):
     """First stage: the two codebooks."""
 
     def __init__(self, system: ExpressiveBailando, clips: Sequence[Clip], config: StageConfig) -> None:
@@ -98,7 +75,7 @@ class RootLoss(nn.Module):
         return loss, {"root": loss.detach()}
 
 
-class RootStage:
+class RootStage(RecordedStage):
     """Second stage: the root path."""
 
     def __init__(self, system: ExpressiveBailando, clips: Sequence[Clip], config: StageConfig) -> None:
@@ -117,29 +94,44 @@ class RootStage:
 
 
 class CodeLoss(nn.Module):
-    """Cross-entropy of the next upper and lower code (third stage)."""
+    """Cross-entropy of the next upper and lower code (third stage).
 
-    def __init__(self, system: ExpressiveBailando, inferred: float = 0.0) -> None:
+    With a ``genre_weight`` the genre token network is finetuned along: a dance is told what it infers from the music of
+    the crop, gradients pass through that, and the cross-entropy of the dance's own style counts so much.
+    """
+
+    def __init__(self, system: ExpressiveBailando, inferred: float = 0.0, genre_weight: float = 0.0) -> None:
         super().__init__()
-        self.gpt, self.inferred = system.gpt, inferred
+        self.gpt, self.inferred, self.genre_weight = system.gpt, inferred, genre_weight
+        self.genre = system.genre if genre_weight else None
 
     def forward(self, batch: Batch) -> tuple[Tensor, Terms]:
         """Return the loss, and the share of codes that were the most probable ones."""
-        style = batch.get("style")
+        style, genre_loss = batch.get("style"), None
+        if style is not None and self.genre is not None:
+            scores = self.genre(batch["music"]).float()
+            genre_loss = F.cross_entropy(scores, style[:, :-1])
+            inferred = F.pad((self.genre.config.sharpness * scores).softmax(dim=-1), (0, 1))
+        elif style is not None:
+            inferred = batch["inferred"]
         if style is not None and self.training and self.inferred:
             chosen = torch.rand(len(style), 1, device=style.device) < self.inferred
-            style = torch.where(chosen, batch["inferred"], style)
+            style = torch.where(chosen, inferred, style)
         logits = self.gpt(batch["music"], batch["upper"], batch["lower"], style)
         loss = self.gpt.loss(logits, batch["next_upper"], batch["next_lower"])
+        terms = {"cross_entropy": loss.detach()}
+        if genre_loss is not None:
+            loss = loss + self.genre_weight * genre_loss
+            terms["genre"] = genre_loss.detach()
         known = batch["next_upper"] != IGNORED
         right = {
             f"{half}/accuracy": (getattr(logits, half).argmax(-1) == batch[f"next_{half}"])[known].float().mean()
             for half in ("upper", "lower")
         }
-        return loss, {"cross_entropy": loss.detach(), **right}
+        return loss, {**terms, **right}
 
 
-class CodeStage:
+class CodeStage(RecordedStage):
     """Third stage: the GPT over codes, which are computed once with the frozen encoders.
 
     Step i is given code i and the music of code i + 1, and predicts code i + 1. A dance is told its own style or, in a
@@ -147,7 +139,12 @@ class CodeStage:
     """
 
     def __init__(
-        self, system: ExpressiveBailando, clips: Sequence[Clip], config: StageConfig, inferred: float = 0.0
+        self,
+        system: ExpressiveBailando,
+        clips: Sequence[Clip],
+        config: StageConfig,
+        inferred: float = 0.0,
+        genre_weight: float = 0.0,
     ) -> None:
         self.config = config
         clips = [clip for clip in clips if clip.music is not None]
@@ -161,10 +158,12 @@ class CodeStage:
         self.told = [style_weights(self.styles, clip.style) for clip in clips]
         self.inferred = self.told if system.genre is None else [_inferred(system, music) for music in self.music]
         ratio = system.upper.downsampling
-        self.crops = Crops.over(
-            [len(codes) - 1 for codes in self.codes], self.length, max(1, config.stride // ratio), padded=True
-        )
-        self.network = CodeLoss(system, inferred)
+        lengths = [len(codes) - 1 for codes in self.codes]
+        if config.starts_within:
+            latest = int(config.starts_within * system.config.code_rate)
+            lengths = [min(length, latest + self.length) for length in lengths]
+        self.crops = Crops.over(lengths, self.length, max(1, config.stride // ratio), padded=True)
+        self.network = CodeLoss(system, inferred, genre_weight)
 
     def batch(self, picks: Sequence[tuple[int, int]]) -> Batch:
         """Collect codes, the codes after them (``IGNORED`` past the end) and the music of those."""
@@ -202,15 +201,9 @@ def _inferred(system: ExpressiveBailando, music: np.ndarray) -> Tensor:
     return weights[0].cpu()
 
 
-@torch.no_grad()
 def encode_clip(system: ExpressiveBailando, clip: Clip) -> np.ndarray:
     """Return the codes ``(T / 8, 2)`` of a whole clip, upper first."""
-    system.eval()
-    halves = [
-        network.encode(torch.from_numpy(np.asarray(poses, np.float32))[None].to(system.device))[0].cpu().numpy()
-        for network, poses in ((system.upper, clip.upper), (system.lower, clip.lower))
-    ]
-    return np.stack(halves, axis=1)
+    return system.codes_of(clip.upper, clip.lower)
 
 
 def _stacked(arrays: Sequence[np.ndarray]) -> Tensor:
