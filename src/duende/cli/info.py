@@ -12,6 +12,7 @@ from duende.systems.storage import SHIPPED, from_pretrained
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``duende info``."""
     parser.add_argument("--model", default=SHIPPED, help="name or folder of a model")
+    parser.add_argument("--layers", action="store_true", help="list all tensors with their shapes as well")
 
 
 def run(options: argparse.Namespace) -> None:
@@ -32,6 +33,9 @@ def run(options: argparse.Namespace) -> None:
     ]
     for name, value in rows:
         print(f"{name:18} {value}")
+    if options.layers:
+        for name, tensor in system.state_dict().items():
+            print(f"{name:60} {' x '.join(map(str, tensor.shape)) or 'number'}")
 
 
 def _codes(system: AnySystem) -> list[tuple[str, str]]:

@@ -112,6 +112,9 @@ def _run(
         return
     progress.announce(f"{row.label}, seed {seed}")
     system = stages.system(recipe, seed, table.until, progress.stage)
+    if table.until is None:
+        folder = stages.save(system, f"{row.key}-{seed}")
+        progress.announce(f"{folder}  can be danced with: duende dance SONG --model {folder}")
     measured = measurement.of(system)
     values = {**measured.values, **stages.cost(recipe, seed, table.until)}
     identity = stages.identity(recipe, seed, table.until)

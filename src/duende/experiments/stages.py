@@ -17,7 +17,7 @@ from duende.datasets.store import INDEX, DanceSet
 from duende.errors import DuendeError
 from duende.files import replacing
 from duende.systems.kinds import AnySystem
-from duende.systems.storage import WEIGHTS, model_folder
+from duende.systems.storage import WEIGHTS, model_folder, save_pretrained
 from duende.training.new_system import new_system
 from duende.training.recipe import DECISIVE, Recipe, StageConfig
 from duende.training.run import (
@@ -72,6 +72,12 @@ class TrainedStages:
         """Return what tells the trained system apart from any other."""
         folders = self.folders(replace(recipe, seed=seed))
         return folders[until or list(folders)[-1]].name
+
+    def save(self, system: AnySystem, name: str) -> Path:
+        """Keep a trained system as a folder that dances, ``models/NAME``, and return it."""
+        folder = self.folder / "models" / name
+        save_pretrained(system, folder, dtype=torch.float16)
+        return folder
 
     def cost(self, recipe: Recipe, seed: int, until: str | None = None) -> dict[str, float]:
         """Return what training took, as far as its stages keep it: ``processor_minutes``, all cores together."""

@@ -63,6 +63,8 @@ class ActorCriticConfig:
             before them stays as it is, and is shared with the critic.
         critic_layers: blocks of the critic.
         discount: what the reward of the next step counts beside that of this one.
+        trace: how much of the TD errors after a step its choice is told as well, beside the discount; 0 for none, as in
+            Bailando (generalised advantage estimation, Schulman et al., 2016).
         turns: batches in which the actor learns before as many in which the critic does.
         dances_each: how many dances there are to each song at a time.
         temperature: of drawing the codes of these dances; 0 takes the most probable ones. A small network that is
@@ -70,14 +72,15 @@ class ActorCriticConfig:
         renew_every: optimiser steps after which all songs are danced to anew; 0 for an epoch, as in Bailando.
         entropy: weight of the entropy of the actor's choices, which keeps it from always choosing the same.
         critic_first: optimiser steps at the beginning in which the critic alone learns.
-        advantage_normalised: divide the actor's TD errors by their deviation in the batch, so that the size of the
-            rewards does not decide that of its steps (ours).
+        advantage_normalised: bring the TD errors that the actor learns from to mean 0 and deviation 1 in each batch
+            (ours): where most rewards are bad and the critic has not learnt so, the actor flees all that it knows.
     """
 
     reward: RewardConfig = field(default_factory=RewardConfig)
     actor_layers: int = 6
     critic_layers: int = 3
     discount: float = 1.0
+    trace: float = 0.0
     turns: int = 5
     dances_each: int = 1
     temperature: float = 0.0
@@ -91,8 +94,11 @@ class ActorCriticConfig:
             _at_least(1, self, name, "setting")
         for name in ("temperature", "renew_every", "entropy", "critic_first"):
             _at_least(0, self, name, "setting")
-        if not 0 <= self.discount <= 1:
-            raise DuendeError(f"the discount of actor-critic finetuning is a share from 0 to 1, got {self.discount}")
+        for name in ("discount", "trace"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise DuendeError(
+                    f"the {name} of actor-critic finetuning is a share from 0 to 1, got {getattr(self, name)}"
+                )
 
     def actor_learns(self, step: int) -> bool:
         """Whether it is the actor's turn in an optimiser step, else it is the critic's."""

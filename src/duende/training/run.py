@@ -6,7 +6,6 @@ import json
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -19,8 +18,9 @@ from duende.files import replacing
 from duende.motion.accents import mean_speed
 from duende.systems.edge import EDGE
 from duende.systems.expressive_bailando import ExpressiveBailando
-from duende.systems.kinds import AnySystem
+from duende.systems.kinds import AnySystem, of_codes
 from duende.systems.storage import save_pretrained
+from duende.training.actor_critic import ActorCriticStage
 from duende.training.diffusion import DiffusionStage
 from duende.training.genre import GenreStage
 from duende.training.loop import run_stage
@@ -36,6 +36,7 @@ STAGES: dict[str, Callable[..., Stage]] = {
     "gpt": CodeStage,
     "diffusion": DiffusionStage,
 }
+"""Stages that are made of a system, clips and their own settings alone; ``actor_critic`` is of another kind."""
 
 StageReport = Callable[[str, int, int, dict[str, float]], None]
 """Called with the stage's name, steps done, steps in all and the latest terms."""
@@ -128,10 +129,7 @@ def train_stage(
     """
     system.to(fabric.device)
     config = recipe.stages[name]
-    more: dict[str, Any] = {}
-    if name == "gpt":
-        more = {"inferred": recipe.inferred, "genre_weight": recipe.genre_weight}
-    stage = STAGES[name](system, clips, config, **more)
+    stage = _stage(name, system, clips, recipe, outside)
     held_out: Stage | None = None
     if outside and config.check_every:
         with suppress(DuendeError):  # None of them is as long as a crop.
@@ -142,6 +140,22 @@ def train_stage(
             report(name, done, steps, values)
 
     return run_stage(fabric, stage, folder, recipe.seed, told, stop_after, held_out)
+
+
+def _stage(name: str, system: AnySystem, clips: Sequence[Clip], recipe: Recipe, outside: Sequence[Clip]) -> Stage:
+    config = recipe.stages[name]
+    if name == "actor_critic":
+        assert recipe.actor_critic is not None
+        if not outside:
+            raise DuendeError("the actor_critic stage dances to the music of held-out clips and there are none")
+        # It begins as the dances of the training do, and knows their pace.
+        learn_habits(system, clips)
+        return ActorCriticStage(of_codes(system, "actor_critic"), outside, config, recipe.actor_critic)
+    if name == "gpt":
+        return CodeStage(
+            of_codes(system, "gpt"), clips, config, inferred=recipe.inferred, genre_weight=recipe.genre_weight
+        )
+    return STAGES[name](system, clips, config)
 
 
 def learn_habits(system: AnySystem, clips: Sequence[Clip]) -> None:
