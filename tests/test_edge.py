@@ -15,6 +15,7 @@ from duende.audio.frames import by_frame, frame_dimension
 from duende.audio.music import Beats, MusicFeatures
 from duende.errors import DuendeError
 from duende.models.denoiser import DenoiserConfig
+from duende.models.denoising import denoise
 from duende.models.sampling import DiffusionSampling, Sampling
 from duende.motion import SMPL24, Motion
 from duende.motion.holding import HeldMotion, carried_by
@@ -147,6 +148,15 @@ def test_held_joints_stay_within_a_millimetre(
     distance = np.linalg.norm(dance.positions - at_30, axis=-1)
     assert distance[mask].max() < 1e-3
     assert distance[~mask].max() > 1e-2
+
+
+@pytest.mark.parametrize("coupling", ["faded", "overwritten"])
+def test_windows_agree_in_either_way(edge: EDGE, coupling: str) -> None:
+    sampling = DiffusionSampling(steps=5, coupling=coupling)  # type: ignore[arg-type]
+    heard = torch.from_numpy(edge.heard_frames(edge.music(music(9))[0]))
+    windows = denoise(edge.denoiser, edge._windows(heard), overlap=8, sampling=sampling)
+    assert len(windows) == 4
+    torch.testing.assert_close(windows[:-1, 8:], windows[1:, :8], atol=1e-6, rtol=0)
 
 
 def test_what_is_held_is_seen_by_the_rest(edge: EDGE, wavy_motion: Motion) -> None:

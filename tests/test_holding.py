@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
 
 from duende.audio.feature_sets import feature_set
 from duende.audio.music import Beats, MusicFeatures
@@ -18,7 +20,7 @@ from duende.formats.npz import write_npz
 from duende.models.sampling import Sampling
 from duende.motion import SMPL24, Motion
 from duende.motion.holding import HeldMotion, carried_by
-from duende.motion.joining import continued, facing, moved
+from duende.motion.joining import continued, eased, facing, moved
 from duende.systems.debug import debug_system
 from duende.systems.expressive_bailando import ExpressiveBailando
 from duende.systems.storage import from_pretrained
@@ -168,3 +170,32 @@ def test_the_command_line_goes_on_from_a_dance(given: str, tmp_path: Path) -> No
     # Reading a file stands the dance on the floor anew: heights may differ.
     heights = [motion[:230, :1] * [0.0, 1.0, 0.0] for motion in (dance.positions, kept)]
     np.testing.assert_allclose(dance.positions[:230] - heights[0], kept[:230] - heights[1], atol=1e-3)
+
+
+def test_what_is_let_go_of_goes_on_without_a_jump(wavy_motion: Motion) -> None:
+    held_then = np.zeros((240, 24), dtype=bool)
+    held_then[:80], held_then[160:] = True, True
+    held_then[:, 12] = True
+    offset = Rotation.from_rotvec([0.5, -0.2, 0.3])
+    free = ~held_then
+    torn = wavy_motion.rotations.copy()
+    torn[free] = (offset * Rotation.from_quat(torn[free])).as_quat()
+    root = wavy_motion.root + np.where(free[:, :1], [0.3, 0.0, -0.2], 0.0)
+    jumping = replace(wavy_motion, rotations=torn, root=root)
+    joined = eased(jumping, held_then)
+
+    def roughest(motion: Motion) -> float:
+        return float(np.abs(np.diff(motion.positions, n=2, axis=0)).max())
+
+    assert roughest(jumping) > 20 * roughest(wavy_motion)
+    assert roughest(joined) < 3 * roughest(wavy_motion)
+    turns = np.abs((joined.rotations * wavy_motion.rotations).sum(axis=-1))
+    np.testing.assert_allclose(turns[held_then], 1.0, atol=1e-9)
+    # Far from both ends it is what it was.
+    np.testing.assert_allclose(joined.root[110:130], jumping.root[110:130], atol=1e-9)
+
+
+def test_nothing_is_eased_where_nothing_is_let_go_of(wavy_motion: Motion) -> None:
+    half = np.zeros((240, 24), dtype=bool)
+    half[:, list(UPPER)] = True
+    np.testing.assert_allclose(eased(wavy_motion, half).positions, wavy_motion.positions, atol=1e-12)

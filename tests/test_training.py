@@ -21,6 +21,7 @@ from duende.models.denoiser import DenoiserConfig
 from duende.models.diffusion import DiffusionConfig
 from duende.motion import Motion
 from duende.motion.representation import PoseRepresentation
+from duende.training.diffusion import DiffusionStage, channels_of
 from duende.training.new_system import code_config, edge_config, new_system
 from duende.training.recipe import Recipe, StageConfig, load_recipe
 from duende.training.reinforcement import ActorCriticConfig
@@ -201,6 +202,47 @@ def test_crops_can_begin_near_the_start_of_a_dance_alone(recipe: Recipe, clips: 
     for within, starts in ((0.0, {0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22}), (0.5, {0, 2})):
         config = replace(recipe.stages["gpt"], stride=16, starts_within=within)
         assert set(CodeStage(system, clips, config).crops.starts.tolist()) == starts
+
+
+@pytest.fixture
+def edge_recipe() -> Recipe:
+    shape = {"width": 16, "layers": 1, "heads": 2, "feedforward": 16, "music_layers": 1, "frames": 32}
+    return Recipe(
+        name="edge",
+        system="edge",
+        precision="32-true",
+        denoiser=shape,
+        stages={"diffusion": StageConfig(**{**SMALL, "average": 0.9, "steps": 6})},
+    )
+
+
+def test_edge_learns_ranges_and_goes_on_after_a_kill(edge_recipe: Recipe, clips: list[Clip], tmp_path: Path) -> None:
+    weights = []
+    for name, stops in (("whole", [None]), ("killed", [3, None])):
+        for stop in stops:
+            torch.manual_seed(0)
+            system = new_system(edge_recipe, clips, "full_band")
+            train_stage("diffusion", system, clips, edge_recipe, fabric(), tmp_path / name, stop_after=stop)
+        weights.append(system.state_dict())
+    assert all(torch.equal(value, weights[1][name]) for name, value in weights[0].items())
+    dances = np.concatenate([channels_of(clip, system.config.channels) for clip in clips])
+    np.testing.assert_allclose(weights[0]["scaling.low"], dances.min(axis=0), atol=1e-6)
+
+
+def test_a_held_out_dance_does_not_move_the_ranges(edge_recipe: Recipe, clips: list[Clip], tmp_path: Path) -> None:
+    checked = replace(edge_recipe, stages={"diffusion": replace(edge_recipe.stages["diffusion"], check_every=3)})
+    system = new_system(checked, clips[:1], "full_band")
+    train_stage("diffusion", system, clips[:1], checked, fabric(), tmp_path, outside=clips[1:])
+    lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert "held_out" in lines[-1] and lines[-1]["processor_seconds"] > 0
+    own = channels_of(clips[0], system.config.channels)
+    np.testing.assert_allclose(system.scaling.low.numpy(), own.min(axis=0), atol=1e-6)
+
+
+def test_crops_of_another_length_than_the_window_are_refused(edge_recipe: Recipe, clips: list[Clip]) -> None:
+    system = new_system(edge_recipe, clips, "full_band")
+    with pytest.raises(DuendeError, match="give frames: 64"):
+        DiffusionStage(system, clips, replace(edge_recipe.stages["diffusion"], frames=96))
 
 
 def test_a_genre_token_network_is_finetuned_with_the_gpt(recipe: Recipe, clips: list[Clip], tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", required=True, help="folder of a data set made by duende data")
     parser.add_argument("-o", "--out", help="folder for checkpoints, logs and the model; default: runs/RECIPE")
     parser.add_argument("--devices", default="auto", help="number of processes or graphics processors")
-    parser.add_argument("--until", help="stop after this stage: vqvae, root or gpt")
+    parser.add_argument("--until", help="stop after this stage of the recipe, such as root")
 
 
 def run(options: argparse.Namespace) -> None:

@@ -141,7 +141,7 @@ _HONEST = (
     Measure("jerk", "jerk, m/s³", "real", digits=0),
 )
 _COST = (
-    Measure("processor_minutes", "training, processor minutes", "lower", digits=0),
+    Measure("processor_minutes", "training, processor minutes", "lower", digits=1),
     Measure("pace_of_dancing", "seconds of dance a processor second", "higher", digits=1),
     Measure("parameters", "parameters, millions", "lower", 1e-6, 2),
 )

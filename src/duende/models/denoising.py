@@ -1,9 +1,9 @@
 """A dance out of noise, as EDGE draws it (Tseng et al., CVPR 2023, section 3): windows that agree, held channels.
 
-A long dance is a row of windows that overlap. They are denoised side by side, and after every step what a window says
-of the frames that it shares with the one before is replaced by what that one says. The published code leaves the last
-step out, and fades from one window to the next once they are rotations; here they fade within the last step, so that
-what comes out agrees.
+A long dance is a row of windows that overlap. They are denoised side by side and come to agree step by step, in one of
+two ways (:class:`DiffusionSampling`). Where shared frames are overwritten, the published code leaves the last step out,
+and fades from one window to the next once they are rotations; here they fade within the last step, so that what comes
+out agrees.
 """
 
 from __future__ import annotations
@@ -77,13 +77,16 @@ def denoise(
     times, kept = scheduler.timesteps.tolist(), scheduler.alphas_cumprod.float().to(music.device)
     heard = _heard(network, music, batch)
 
+    faded = sampling.coupling == "faded"
+
     def drawn() -> Tensor:
         # For all windows at once and on the processor, so that neither batches nor devices change a dance.
-        return torch.randn(shape, generator=generator).to(music.device)
+        return _noise(shape, overlap if faded else 0, generator).to(music.device)
 
     dance = drawn()
     for step, (time, following) in enumerate(zip(times, [*times[1:], None], strict=True)):
         predicted = _predicted(network, dance, time, heard, sampling.guidance_at(step, len(music)), batch)
+        predicted = _coupled(predicted, overlap, fade=True) if faded else predicted
         noise = drawn()
         dance = scheduler.step(
             predicted,
@@ -99,11 +102,22 @@ def denoise(
             # The noise of this step, of which held channels make no other use.
             given = held.values if following is None else noised(held.values, noise, kept[following])
             dance = torch.where(held.mask, given, dance)
-        dance = _coupled(dance, overlap, fade=following is None)
+        if not faded:
+            dance = _coupled(dance, overlap, fade=following is None)
         if progress:
             progress(step + 1, len(times))
     network.train(training)
     return dance
+
+
+def _noise(shape: tuple[int, int, int], shared: int, generator: torch.Generator | None) -> Tensor:
+    """Draw noise for windows ``(K, T, C)``, the same where each shares so many frames with the one before."""
+    windows, frames, channels = shape
+    step = frames - shared
+    whole = torch.randn(step * (windows - 1) + frames, channels, generator=generator) if shared else None
+    if whole is None:
+        return torch.randn(shape, generator=generator)
+    return torch.stack([whole[number * step : number * step + frames] for number in range(windows)])
 
 
 def _check(
@@ -156,7 +170,8 @@ def _coupled(dance: Tensor, overlap: int, fade: bool) -> Tensor:
     dance = dance.clone()
     shared = dance[:-1, -overlap:].clone()
     if fade:
-        shared = shared.lerp(dance[1:, :overlap], torch.linspace(0, 1, overlap, device=dance.device)[:, None])
+        ramp = torch.linspace(0, 1, overlap, device=dance.device)[:, None]
+        shared = shared.lerp(dance[1:, :overlap], ramp)
         dance[:-1, -overlap:] = shared
     dance[1:, :overlap] = shared
     return dance

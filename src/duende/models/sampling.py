@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -61,6 +62,10 @@ class DiffusionSampling:
             everything (Song et al., "Denoising Diffusion Implicit Models", 2021).
         guidance: how far a dance goes from one without music, at 0, through one with it, at 1, and beyond
             (classifier-free guidance, Ho and Salimans, 2022).
+        coupling: how windows of a long dance come to agree. ``"overwritten"``, as EDGE has it: after every step what a
+            window says of the frames that it shares with the one before gives way to what that one says. ``"faded"``
+            (ours): windows share their noise, and what they predict of shared frames fades from one to the other at
+            every step, so that each sees a dance without a break (as in MultiDiffusion, Bar-Tal et al., 2023).
         guidance_ramp: whether guidance rises from 0 over the first half of the steps where a dance has several windows.
     """
 
@@ -68,8 +73,11 @@ class DiffusionSampling:
     eta: float = 1.0
     guidance: float = 2.0
     guidance_ramp: bool = True
+    coupling: Literal["faded", "overwritten"] = "faded"
 
     def __post_init__(self) -> None:
+        if self.coupling not in ("faded", "overwritten"):
+            raise DuendeError(f"the coupling of sampling is 'faded' or 'overwritten', got {self.coupling!r}")
         if self.steps < 1:
             raise DuendeError(f"denoising takes at least 1 step, got steps {self.steps}; 50 is usual")
         if not 0 <= self.eta <= 1:

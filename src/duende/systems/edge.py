@@ -21,7 +21,7 @@ from duende.models.diffusion import Scaling
 from duende.models.sampling import DiffusionSampling
 from duende.motion import Motion
 from duende.motion.holding import HeldMotion
-from duende.motion.joining import facing, moved
+from duende.motion.joining import eased, facing, moved
 from duende.systems.edge_configuration import EDGEConfig
 from duende.systems.face import AnySampling, Progress
 from duende.systems.finishing import finished
@@ -90,12 +90,13 @@ class EDGE(MusicListener):
         """Hold a dance where those of the training stood, at the origin facing +Z, and bring all back to its place."""
         rooted = np.flatnonzero(held.joints[:, 0])
         if not len(rooted):
-            return held.put_into(self.config.channels.decode(self._denoised(music, held, sampling, seed, progress)))
+            dance = self.config.channels.decode(self._denoised(music, held, sampling, seed, progress))
+            return eased(held.put_into(dance), held.joints)
         first = int(rooted[0])
         turn, place = facing(held.motion, first), held.motion.root[first] * [1.0, 0.0, 1.0]
         central = HeldMotion(moved(held.motion, -turn, place, ORIGIN), held.joints)
         dance = self.config.channels.decode(self._denoised(music, central, sampling, seed, progress))
-        return held.put_into(moved(dance, turn, ORIGIN, place))
+        return eased(held.put_into(moved(dance, turn, ORIGIN, place)), held.joints)
 
     @torch.inference_mode()
     def _denoised(
