@@ -13,7 +13,9 @@ from scipy.spatial.transform import Rotation
 from duende.audio.feature_sets import feature_set
 from duende.audio.frames import by_frame, frame_dimension
 from duende.audio.music import Beats, MusicFeatures
+from duende.cli.main import main
 from duende.errors import DuendeError
+from duende.formats.load import load_mocap
 from duende.models.denoiser import DenoiserConfig
 from duende.models.denoising import denoise
 from duende.models.sampling import DiffusionSampling, Sampling
@@ -22,6 +24,7 @@ from duende.motion.holding import HeldMotion, carried_by
 from duende.motion.rotation_channels import RotationChannels
 from duende.systems.edge import EDGE
 from duende.systems.edge_configuration import EDGEConfig
+from duende.systems.kinds import of_codes
 from duende.systems.storage import from_pretrained, save_pretrained
 
 FEATURES = feature_set("full_band")
@@ -192,3 +195,44 @@ def test_configs_that_do_not_fit_are_refused() -> None:
         replace(config(), denoiser=replace(config().denoiser, music_dimension=3))
     with pytest.raises(DuendeError, match="overlap by 1 to 8"):
         replace(config(), overlap=9)
+
+
+def told(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    assert main(list(arguments)) == 2
+    error = capsys.readouterr().err
+    assert "Traceback" not in error
+    return error.splitlines()[-1]
+
+
+def test_commands_tell_what_edge_does_not_know(edge: EDGE, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = str(tmp_path / "edge")
+    save_pretrained(edge, folder)
+    dance = ["dance", "--model", folder, "--seconds", "2", "--formats", "npz", "-o", str(tmp_path / "out")]
+    assert "does not know --temperature; it knows --guidance, --steps" in told(capsys, *dance, "--temperature", "1")
+    assert "edge knows no styles" in told(capsys, *dance, "--style", "salsa")
+    assert "do not divide" in told(capsys, *dance, "--steps", "7")
+    with pytest.raises(DuendeError, match=r"this figure needs a system of pose codes .* is of edge"):
+        of_codes(edge, "this figure")
+
+
+def test_edge_dances_from_the_command_line(edge: EDGE, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    save_pretrained(edge, tmp_path / "edge")
+    out = tmp_path / "out"
+    dance = ["dance", "--model", str(tmp_path / "edge"), "--seconds", "3", "-o", str(out), "--formats", "npz,bvh"]
+    assert main(dance) == 0
+    motion = load_mocap(next(out.glob("*.npz")))
+    assert motion.duration == pytest.approx(3.0, abs=0.05)
+    assert main(["info", "--model", str(tmp_path / "edge"), "--layers"]) == 0
+    told = capsys.readouterr().out
+    assert "noise to dance" in told and "denoiser.input.weight" in told
+
+
+def test_a_config_of_no_known_system_is_told(edge: EDGE, tmp_path: Path) -> None:
+    save_pretrained(edge, tmp_path)
+    path = tmp_path / "config.json"
+    path.write_text(path.read_text().replace('"edge"', '"waltz"'))
+    with pytest.raises(DuendeError, match="no system is called 'waltz'"):
+        from_pretrained(tmp_path)
+    path.write_text(path.read_text().replace('"waltz"', '"bailando"'))
+    with pytest.raises(DuendeError, match=r"config\.json"):
+        from_pretrained(tmp_path)
