@@ -227,6 +227,15 @@ def test_edge_dances_from_the_command_line(edge: EDGE, tmp_path: Path, capsys: p
     assert "noise to dance" in told and "denoiser.input.weight" in told
 
 
+def test_the_one_that_ships_dances() -> None:
+    shipped = from_pretrained("edge")
+    assert isinstance(shipped, EDGE)
+    motion = shipped.dance(music(45), sampling=DiffusionSampling(steps=10), on_beat=False, planted=False)
+    # A body that stands on the floor and moves.
+    assert 0.5 < motion.root[:, 1].mean() < 1.2
+    assert np.linalg.norm(np.diff(motion.positions, axis=0), axis=-1).mean() * 30 > 0.1
+
+
 def test_a_config_of_no_known_system_is_told(edge: EDGE, tmp_path: Path) -> None:
     save_pretrained(edge, tmp_path)
     path = tmp_path / "config.json"

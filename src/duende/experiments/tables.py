@@ -234,6 +234,7 @@ REWARDS = Table(
         Row(REAL, "Ground truth"),
         Row("bailando_before", "Bailando before finetuning"),
         Row("bailando", "Bailando, beat reward"),
+        Row("bailando_longer", "Bailando, beat reward, longer"),
         Row("bailando_physics", "Bailando, physics reward"),
         Row("bailando_both", "Bailando, both rewards"),
     ),
@@ -249,6 +250,7 @@ REWARDS = Table(
     published=0,
     claims=(
         Claim("the beat reward raises what it rewards", "bailando", "bailando_before", _FOR_REWARDS),
+        Claim("more of it raises that more", "bailando_longer", "bailando_before", _FOR_REWARDS),
         Claim(
             "the beat reward leaves feet and movement as good as they were",
             "bailando",

@@ -47,7 +47,7 @@ def save_pretrained(
 
 
 def from_pretrained(name: str | Path = SHIPPED, device: str | torch.device = "cpu") -> AnySystem:
-    """Load a system by name (``"starter"``, ``"debug"``) or from a folder, ready to dance.
+    """Load a system by name (``"starter"``, ``"edge"``, ``"debug"``) or from a folder, ready to dance.
 
     Raises:
         DuendeError: no such name or folder, or its files are damaged or do not fit each other.
@@ -97,7 +97,7 @@ def model_folder(name: str | Path) -> Path:
     if shipped is not None and (shipped / CONFIG).is_file():
         return shipped
     if not Path(name).is_dir():
-        raise DuendeError(f"no model {str(name)!r}: give a folder made by training, or one of: {SHIPPED}, debug")
+        raise DuendeError(f"no model {str(name)!r}: give a folder made by training, or one of: {SHIPPED}, edge, debug")
     return Path(name)
 
 
