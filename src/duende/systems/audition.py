@@ -5,8 +5,6 @@ Bailando finetunes its network with a reward for being on the beat; here nothing
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import torch
 from scipy.signal import argrelextrema
@@ -15,9 +13,7 @@ from torch import Tensor
 from duende.models.generation import Audition
 from duende.motion.accents import nearness, smooth_speed
 from duende.motion.timing import half_beats
-
-if TYPE_CHECKING:
-    from duende.systems.expressive_bailando import ExpressiveBailando
+from duende.systems.coding import CodingSystem
 
 PHRASE = 7
 """Codes that candidates dance before one is chosen: 0.93 seconds."""
@@ -31,7 +27,7 @@ LIVELINESS = 1.0
 """What moving as fast as real dances counts, against 1 for being on the beat."""
 
 
-def audition(system: ExpressiveBailando, candidates: int, beats: np.ndarray, duration: float) -> Audition:
+def audition(system: CodingSystem, candidates: int, beats: np.ndarray, duration: float) -> Audition:
     """Make the choice among ``candidates`` for music with ``beats`` (seconds) and of ``duration`` seconds."""
     pulse = half_beats(np.asarray(beats, dtype=np.float64), duration)[0] if len(beats) > 3 else np.zeros(0)
 

@@ -7,7 +7,7 @@ of a dance at once, such as EDGE.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import numpy as np
 
@@ -15,9 +15,7 @@ from duende.errors import DuendeError
 from duende.motion import Motion
 from duende.motion.holding import HeldMotion
 from duende.motion.joining import continued
-
-if TYPE_CHECKING:
-    from duende.systems.expressive_bailando import ExpressiveBailando
+from duende.systems.coding import CodingSystem
 
 
 class Choreograph(Protocol):
@@ -27,7 +25,7 @@ class Choreograph(Protocol):
         """Choose those that are -1."""
 
 
-def danced_with_held(system: ExpressiveBailando, held: HeldMotion, rows: int, choreograph: Choreograph) -> Motion:
+def danced_with_held(system: CodingSystem, held: HeldMotion, rows: int, choreograph: Choreograph) -> Motion:
     """Dance ``rows`` codes with what is ``held``, at the system's frame rate.
 
     A held beginning is in the dance as it is. A held half-body keeps its poses as the dancer sees them; the path, and
@@ -36,7 +34,7 @@ def danced_with_held(system: ExpressiveBailando, held: HeldMotion, rows: int, ch
     Raises:
         DuendeError: something else is held, or a beginning shorter than one code.
     """
-    ratio, half, beginning = system.upper.downsampling, held.half, held.beginning
+    ratio, half, beginning = 2**system.config.upper.stages, held.half, held.beginning
     if half is None and beginning is None:
         raise DuendeError(
             f"{system.config.system} can hold the beginning of a dance or one half of the body all the time; "
