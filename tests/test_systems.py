@@ -121,5 +121,5 @@ def test_damaged_folders_are_named(tmp_path: Path, damage: str) -> None:
 
 
 def test_an_unknown_name_lists_the_known_ones() -> None:
-    with pytest.raises(DuendeError, match="starter, debug"):
+    with pytest.raises(DuendeError, match="starter, edge, debug"):
         from_pretrained("no-such-model")
