@@ -129,6 +129,8 @@ def train_stage(
     """
     system.to(fabric.device)
     config = recipe.stages[name]
+    if name == "actor_critic" and fabric.world_size > 1:
+        raise DuendeError("the actor_critic stage learns in one process; train with --devices 1")
     stage = _stage(name, system, clips, recipe, outside)
     held_out: Stage | None = None
     if outside and config.check_every:
