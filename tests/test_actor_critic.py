@@ -41,11 +41,11 @@ from duende.training.recipe import StageConfig
 from duende.training.reinforcement import ActorCriticConfig, RewardConfig
 from duende.training.rewards import (
     beat_reward,
-    code_rewards,
     consistency_reward,
     faults,
     physics_reward,
     reward_parts,
+    weighted,
 )
 
 FPS = 60.0
@@ -214,7 +214,7 @@ def test_the_reward_is_the_weighted_sum_of_its_parts(wavy_motion) -> None:  # ty
         + 0.5 * consistency_reward(positions)
         + 3.0 * physics_reward(positions, FPS, PACE, config)
     )
-    np.testing.assert_allclose(code_rewards(positions, FPS, beats, PACE, config), expected)
+    np.testing.assert_allclose(weighted(reward_parts(positions, FPS, beats, PACE, config), config), expected)
 
 
 # Networks
@@ -331,7 +331,8 @@ def test_a_batch_holds_the_choices_and_what_they_earned() -> None:
     for dance, length in enumerate((40, 40, 12, 12, 30, 30)):
         positions = system.poses(network.codes[dance : dance + 1, :length])[0]
         clip, config = stage.songs[dance // 2], system.config
-        expected = code_rewards(positions, 60.0, clip.beats, config.pace, stage.settings.reward)
+        reward = stage.settings.reward
+        expected = weighted(reward_parts(positions, 60.0, clip.beats, config.pace, reward), reward)
         np.testing.assert_allclose(network.rewards[dance, :length].numpy(), expected, rtol=1e-5)
     batch = stage.batch([(0, 0), (1, 20), (2, 0)])
     codes = network.codes

@@ -12,7 +12,7 @@ from scipy.spatial.transform import Rotation
 from torch import Tensor
 
 from duende.errors import DuendeError
-from duende.models.body_kinematics import joint_positions, matrices_from_six, six_from_matrices
+from duende.models.body_kinematics import joint_positions, matrices_from_six
 from duende.models.denoiser import Denoiser, DenoiserConfig, HeardMusic
 from duende.models.denoising import Held, denoise
 from duende.models.diffusion import DiffusionConfig, DiffusionLoss, Scaling, noise_schedule
@@ -72,7 +72,7 @@ def test_joints_are_where_the_motion_has_them(wavy_motion: Motion) -> None:
 
 def test_six_numbers_are_the_first_two_rows_of_a_rotation() -> None:
     matrices = torch.tensor(Rotation.random(20, random_state=1).as_matrix()).view(4, 5, 3, 3)
-    six = six_from_matrices(matrices)
+    six = matrices[..., :2, :].flatten(-2)
     assert torch.equal(six[2, 3], torch.cat([matrices[2, 3, 0], matrices[2, 3, 1]]))
     torch.testing.assert_close(matrices_from_six(six), matrices)
 

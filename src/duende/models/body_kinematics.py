@@ -22,11 +22,6 @@ def matrices_from_six(six: Tensor) -> Tensor:
     return torch.stack([first, second, torch.linalg.cross(first, second)], dim=-2)
 
 
-def six_from_matrices(matrices: Tensor) -> Tensor:
-    """Write rotation matrices ``(..., 3, 3)`` as six numbers ``(..., 6)``."""
-    return matrices[..., :2, :].flatten(-2)
-
-
 def joint_positions(rotations: Tensor, root: Tensor, offsets: Tensor, parents: Sequence[int]) -> Tensor:
     """Place all joints.
 

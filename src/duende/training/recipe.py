@@ -27,8 +27,6 @@ DECISIVE: dict[str, tuple[str, ...]] = {
 
 OF_CODES = ("vqvae", "root", "genre", "gpt", "actor_critic")
 """Stages whose crops are whole codes of eight frames."""
-HEARING = ("genre", "gpt", "actor_critic", "diffusion")
-"""Stages that hear music."""
 
 
 @dataclass(frozen=True)

@@ -106,16 +106,7 @@ def faults(positions: np.ndarray, fps: float, pace: float, config: RewardConfig)
 def reward_parts(
     positions: np.ndarray, fps: float, beats: np.ndarray, pace: float, config: RewardConfig
 ) -> dict[str, np.ndarray]:
-    """Return the three rewards ``(T / 8,)`` by name, not weighted; arguments as of :func:`code_rewards`."""
-    return {
-        "beat": beat_reward(positions, fps, beats, config.beat_form),
-        "consistency": consistency_reward(positions),
-        "physics": physics_reward(positions, fps, pace, config),
-    }
-
-
-def code_rewards(positions: np.ndarray, fps: float, beats: np.ndarray, pace: float, config: RewardConfig) -> np.ndarray:
-    """Return the weighted sum ``(T / 8,)`` of all rewards.
+    """Return the three rewards ``(T / 8,)`` by name, not weighted.
 
     Args:
         positions: ``(T, 24, 3)`` metres, Y up, floor at 0.
@@ -124,7 +115,11 @@ def code_rewards(positions: np.ndarray, fps: float, beats: np.ndarray, pace: flo
         pace: m/s, mean joint speed of real dances.
         config: what is rewarded.
     """
-    return weighted(reward_parts(positions, fps, beats, pace, config), config)
+    return {
+        "beat": beat_reward(positions, fps, beats, config.beat_form),
+        "consistency": consistency_reward(positions),
+        "physics": physics_reward(positions, fps, pace, config),
+    }
 
 
 def weighted(parts: Mapping[str, np.ndarray], config: RewardConfig) -> np.ndarray:
