@@ -47,13 +47,7 @@ def chosen_holding(options: argparse.Namespace, seconds: float) -> HeldMotion | 
     joints = np.zeros((frames, len(SMPL24)), dtype=bool)
     for wish in options.hold or [f"all:0-{min(given.duration, seconds):g}"]:
         _hold(wish, given, seconds, joints)
-    if joints.all():
-        raise DuendeError(
-            f"everything is held for all {seconds:.1f} seconds of the song and nothing is left to dance; "
-            "hold a shorter time (all:0-4) or a part of the body (upper)"
-        )
-    kept = np.minimum(np.arange(frames), len(given) - 1)
-    return HeldMotion(Motion(given.rotations[kept], given.root[kept], given.fps), joints)
+    return HeldMotion(given.lasting(frames), joints)
 
 
 def _hold(wish: str, given: Motion, seconds: float, joints: np.ndarray) -> None:

@@ -8,7 +8,6 @@ out agrees.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -17,9 +16,7 @@ from torch import Tensor
 from duende.errors import DuendeError
 from duende.models.denoiser import Denoiser, HeardMusic
 from duende.models.diffusion import noise_schedule, noised
-from duende.models.sampling import DiffusionSampling, guided
-
-Progress = Callable[[int, int], None]
+from duende.models.sampling import DiffusionSampling, Progress, guided
 
 
 @dataclass(frozen=True)

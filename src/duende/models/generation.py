@@ -11,9 +11,7 @@ from torch import Tensor
 
 from duende.errors import DuendeError
 from duende.models.gpt import Block, CrossConditionalGPT, Logits
-from duende.models.sampling import Sampling, drawn, guided
-
-Progress = Callable[[int, int], None]
+from duende.models.sampling import Progress, Sampling, drawn, guided
 
 
 @dataclass(frozen=True)

@@ -268,6 +268,9 @@ class CrossConditionalGPT(nn.Module):
 
 def through(blocks: Iterable[nn.Module], tokens: Tensor, config: GPTConfig) -> Tensor:
     """Pass the tokens ``(B, 3 T, width)`` of three streams through ``blocks``, under the mask of the window."""
+    blocks = list(blocks)
+    if not blocks:
+        return tokens
     streams = CrossConditionalStreams(config.window)
     length = tokens.shape[1] // len(streams.order)
     mask, turns = streams.mask(length, tokens.device), rotation(config, streams.steps(length, tokens.device))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -10,6 +10,9 @@ import torch
 from torch import Tensor
 
 from duende.errors import DuendeError
+
+Progress = Callable[[int, int], None]
+"""Called with steps done and steps in all."""
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,10 @@ class HeldMotion:
         if self.joints.shape != wanted:
             raise DuendeError(f"what is held is told for {wanted} frames and joints, got {self.joints.shape}")
         if self.joints.all():
-            raise DuendeError("everything is held for the whole song and nothing is left to dance; hold less")
+            raise DuendeError(
+                "everything is held for the whole song and nothing is left to dance; "
+                "hold a shorter time or a part of the body"
+            )
 
     @cached_property
     def beginning(self) -> int | None:
@@ -48,8 +51,7 @@ class HeldMotion:
         skeleton = self.motion.skeleton
         for name, joints in (("upper", skeleton.upper), ("lower", skeleton.lower)):
             mask = np.zeros(len(skeleton), dtype=bool)
-            mask[list(joints)] = True
-            mask[0] = True
+            mask[list(carried_by(skeleton, joints))] = True
             if (self.joints == mask).all():
                 return name
         return None
@@ -64,10 +66,9 @@ class HeldMotion:
 
     def fitted(self, frames: int) -> HeldMotion:
         """Cut it, or repeat its last frame without holding it, to ``frames``."""
-        kept = np.minimum(np.arange(frames), len(self.motion) - 1)
-        inside = np.arange(frames) < len(self.motion)
-        motion = Motion(self.motion.rotations[kept], self.motion.root[kept], self.motion.fps, self.motion.skeleton)
-        return HeldMotion(motion, self.joints[kept] & inside[:, None])
+        joints = np.zeros((frames, self.joints.shape[1]), dtype=bool)
+        joints[: len(self.joints)] = self.joints[:frames]
+        return HeldMotion(self.motion.lasting(frames), joints)
 
     def put_into(self, dance: Motion) -> Motion:
         """Return ``dance``, of the same length and rate, with what is held in its place."""

@@ -67,6 +67,11 @@ class Motion:
         """Return frames ``start`` to ``stop`` (exclusive)."""
         return replace(self, rotations=self.rotations[start:stop], root=self.root[start:stop])
 
+    def lasting(self, frames: int) -> Motion:
+        """Cut it to ``frames``, or let it stand in its last pose until then."""
+        kept = np.minimum(np.arange(frames), len(self) - 1)
+        return replace(self, rotations=self.rotations[kept], root=self.root[kept])
+
     def resampled(self, fps: float) -> Motion:
         """Return the same movement at another frame rate: root linear, rotations spherical-linear."""
         if fps == self.fps:

@@ -18,12 +18,12 @@ from duende.errors import DuendeError
 from duende.models.denoiser import Denoiser
 from duende.models.denoising import Held, denoise
 from duende.models.diffusion import Scaling
-from duende.models.sampling import DiffusionSampling
+from duende.models.sampling import DiffusionSampling, Progress
 from duende.motion import Motion
 from duende.motion.holding import HeldMotion
 from duende.motion.joining import eased, facing, moved
 from duende.systems.edge_configuration import EDGEConfig
-from duende.systems.face import AnySampling, Progress
+from duende.systems.face import AnySampling
 from duende.systems.finishing import finished
 from duende.systems.listener import MusicListener
 

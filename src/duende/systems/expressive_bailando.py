@@ -20,14 +20,14 @@ from duende.errors import DuendeError
 from duende.models.generation import generate
 from duende.models.genre import GenreTokenNetwork
 from duende.models.gpt import CrossConditionalGPT
-from duende.models.sampling import Sampling
+from duende.models.sampling import Progress, Sampling
 from duende.models.vqvae import FreqVQVAE, RootDecoder
 from duende.motion import Motion
 from duende.motion.holding import HeldMotion
 from duende.motion.inverse_kinematics import fit_rotations
 from duende.systems.audition import audition
 from duende.systems.configuration import SystemConfig
-from duende.systems.face import AnySampling, Progress
+from duende.systems.face import AnySampling
 from duende.systems.finishing import finished
 from duende.systems.holding import danced_with_held
 from duende.systems.listener import MusicListener

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import ClassVar, Protocol
 
 import torch
 
 from duende.audio.music import MusicFeatures
-from duende.models.sampling import DiffusionSampling, Sampling
+from duende.models.sampling import DiffusionSampling, Progress, Sampling
 from duende.motion import Motion
 from duende.motion.holding import HeldMotion
 
 AnySampling = Sampling | DiffusionSampling
-Progress = Callable[[int, int], None]
 
 
 class AnyConfig(Protocol):

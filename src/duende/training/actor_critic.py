@@ -23,7 +23,7 @@ from duende.models.sampling import Sampling
 from duende.motion.accents import mean_speed
 from duende.systems.expressive_bailando import ExpressiveBailando
 from duende.training.actor_critic_loss import LOGGED, ActorCriticLoss
-from duende.training.genre import normalised_music
+from duende.training.genre import inferred_weights, normalised_music
 from duende.training.recipe import StageConfig
 from duende.training.reinforcement import ActorCriticConfig
 from duende.training.rewards import reward_parts, weighted
@@ -49,9 +49,10 @@ class ActorCriticStage:
             raise DuendeError("the actor_critic stage dances to music and no clip has any; leave the stage out")
         self.states = config.frames // FRAMES_IN_ROW - 1
         _check(system.config.gpt, settings, config, self.states)
+        knows = system.genre is not None and bool(system.config.styles)
         with torch.no_grad():
             self.music = [normalised_music(system, clip) for clip in self.songs]
-            self.styles = [_inferred(system, music) for music in self.music]
+            self.styles = [inferred_weights(system, music) if knows else None for music in self.music]
         # Dance d is to song d // dances_each.
         lengths = [len(music) for music in self.music for _ in range(settings.dances_each)]
         stride = max(1, config.stride // FRAMES_IN_ROW)
@@ -190,12 +191,3 @@ def _check(gpt: GPTConfig, settings: ActorCriticConfig, config: StageConfig, sta
         )
     if config.check_every:
         raise DuendeError("the actor_critic stage learns from its own dances and checks none; leave out check_every")
-
-
-@torch.no_grad()
-def _inferred(system: ExpressiveBailando, music: np.ndarray) -> Tensor | None:
-    """Weigh the styles ``(styles + 1,)`` by the normalised music of a song; None without a genre token network."""
-    if system.genre is None or not system.config.styles:
-        return None
-    weights: Tensor = system.genre.eval().weights(torch.from_numpy(music)[None].to(system.device))
-    return weights[0].cpu()

@@ -9,6 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from duende.audio.feature_sets import present
+from duende.audio.frames import by_frame
 from duende.datasets.crops import Crops, cropped
 from duende.datasets.store import Clip
 from duende.errors import DuendeError
@@ -17,6 +19,7 @@ from duende.motion.inverse_kinematics import fit_rotations
 from duende.motion.representation import PoseRepresentation
 from duende.motion.rotation_channels import RotationChannels
 from duende.systems.edge import EDGE
+from duende.training.genre import normalised_music
 from duende.training.recipe import StageConfig
 from duende.training.stage import Batch, RecordedStage, Terms
 
@@ -45,20 +48,19 @@ class DenoisingLoss(nn.Module):
 class DiffusionStage(RecordedStage):
     """The whole training of EDGE; crops are counted in the system's frames.
 
-    Clips keep joints, not rotations: those are fitted here once. Unless they are held out, the range of each channel is
-    taken from them.
+    Clips keep joints, not rotations: those are fitted here once.
     """
 
-    def __init__(self, system: EDGE, clips: Sequence[Clip], config: StageConfig, held_out: bool = False) -> None:
+    def __init__(self, system: EDGE, clips: Sequence[Clip], config: StageConfig) -> None:
         self.config, self.system = config, system
         clips = [clip for clip in clips if clip.music is not None]
         if not clips:
             raise DuendeError("edge learns from music and no clip has any; build the data with music")
         channels = system.config.channels
         self.dances = [channels_of(clip, channels) for clip in clips]
-        if not held_out:
-            take_ranges(system.scaling, self.dances)
-        self.music = [np.asarray(clip.music, np.float32) for clip in clips]
+        with torch.no_grad():
+            self.music = [normalised_music(system, clip) for clip in clips]
+        self.features = present(system.config.feature_set)
         ratio = DATA_RATE / channels.fps
         self.length = system.config.denoiser.frames
         if config.frames != round(self.length * ratio):
@@ -70,6 +72,10 @@ class DiffusionStage(RecordedStage):
         self.crops = Crops.over([len(dance) for dance in self.dances], self.length, stride, padded=True)
         self.network = DenoisingLoss(system)
 
+    def take_ranges(self) -> None:
+        """Take the range of each channel from the dances: for those that are trained on, not for those held out."""
+        take_ranges(self.system.scaling, self.dances)
+
     def batch(self, picks: Sequence[tuple[int, int]]) -> Batch:
         """Collect dances ``(B, T, C)`` and their music ``(B, T, D')``."""
         dances = np.stack([cropped(self.dances[clip], start, self.length) for clip, start in picks])
@@ -80,8 +86,8 @@ class DiffusionStage(RecordedStage):
         """Return the frames of the music from ``start`` on, made of those rows alone that they need."""
         per_row = round(8 * self.system.config.frame_rate / DATA_RATE)
         first = start // per_row
-        needed = torch.from_numpy(rows[first : first + -(-self.length // per_row) + 1]).to(self.system.device)
-        return cropped(self.system.heard_frames(needed), start - first * per_row, self.length)
+        needed = rows[first : first + -(-self.length // per_row) + 1]
+        return cropped(by_frame(needed, self.features), start - first * per_row, self.length)
 
 
 def channels_of(clip: Clip, channels: RotationChannels) -> np.ndarray:

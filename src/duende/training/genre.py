@@ -14,14 +14,23 @@ from duende.datasets.store import Clip
 from duende.errors import DuendeError
 from duende.models.genre import GenreTokenNetwork
 from duende.systems.expressive_bailando import ExpressiveBailando
+from duende.systems.listener import MusicListener
 from duende.training.recipe import StageConfig
 from duende.training.stage import RecordedStage
 
 
-def normalised_music(system: ExpressiveBailando, clip: Clip) -> np.ndarray:
+def normalised_music(system: MusicListener, clip: Clip) -> np.ndarray:
     """Return the music features ``(T, D)`` of a clip as the networks hear them."""
     music = torch.from_numpy(np.asarray(clip.music, np.float32)).to(system.device)
     return np.asarray(system.normalise(music).cpu().numpy())
+
+
+@torch.no_grad()
+def inferred_weights(system: ExpressiveBailando, music: np.ndarray) -> Tensor:
+    """Weigh the styles ``(styles + 1,)`` by the normalised music ``(T, D)`` of a piece."""
+    assert system.genre is not None
+    weights: Tensor = system.genre.eval().weights(torch.from_numpy(music)[None].to(system.device))
+    return weights[0].cpu()
 
 
 class GenreLoss(nn.Module):

@@ -135,7 +135,7 @@ def train_stage(
     held_out: Stage | None = None
     if outside and config.check_every:
         with suppress(DuendeError):  # None of them is as long as a crop.
-            held_out = STAGES[name](system, outside, config, **({"held_out": True} if name == "diffusion" else {}))
+            held_out = STAGES[name](system, outside, config)
 
     def told(done: int, steps: int, values: dict[str, float]) -> None:
         if report and fabric.is_global_zero:
@@ -157,7 +157,10 @@ def _stage(name: str, system: AnySystem, clips: Sequence[Clip], recipe: Recipe, 
         return CodeStage(
             of_codes(system, "gpt"), clips, config, inferred=recipe.inferred, genre_weight=recipe.genre_weight
         )
-    return STAGES[name](system, clips, config)
+    stage = STAGES[name](system, clips, config)
+    if isinstance(stage, DiffusionStage):
+        stage.take_ranges()
+    return stage
 
 
 def learn_habits(system: AnySystem, clips: Sequence[Clip]) -> None:

@@ -14,7 +14,7 @@ from duende.datasets.store import Clip
 from duende.errors import DuendeError
 from duende.models.vqvae import root_loss
 from duende.systems.expressive_bailando import ExpressiveBailando
-from duende.training.genre import normalised_music
+from duende.training.genre import inferred_weights, normalised_music
 from duende.training.recipe import StageConfig
 from duende.training.stage import Batch, RecordedStage, Terms
 
@@ -156,7 +156,7 @@ class CodeStage(RecordedStage):
             self.music = [normalised_music(system, clip) for clip in clips]
         self.codes = [encode_clip(system, clip) for clip in clips]
         self.told = [style_weights(self.styles, clip.style) for clip in clips]
-        self.inferred = self.told if system.genre is None else [_inferred(system, music) for music in self.music]
+        self.inferred = self.told if system.genre is None else [inferred_weights(system, music) for music in self.music]
         ratio = system.upper.downsampling
         lengths = [len(codes) - 1 for codes in self.codes]
         if config.starts_within:
@@ -191,14 +191,6 @@ def style_weights(styles: Sequence[str], style: str) -> Tensor:
     weights = torch.zeros(len(styles) + 1)
     weights[styles.index(style) if style in styles else len(styles)] = 1.0
     return weights
-
-
-@torch.no_grad()
-def _inferred(system: ExpressiveBailando, music: np.ndarray) -> Tensor:
-    """Weigh the styles by the normalised music of a clip."""
-    assert system.genre is not None
-    weights: Tensor = system.genre.eval().weights(torch.from_numpy(music)[None].to(system.device))
-    return weights[0].cpu()
 
 
 def encode_clip(system: ExpressiveBailando, clip: Clip) -> np.ndarray:

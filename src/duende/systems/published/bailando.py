@@ -28,16 +28,12 @@ from duende.systems.published.bailando_names import (
     LOWER,
     ROOT,
     UPPER,
-    Names,
-    brought,
-    counted,
     decoder_names,
     depths,
     encoder_names,
     gpt_names,
-    layers,
-    shape_of,
 )
+from duende.systems.published.names import Names, brought, counted, layers, shape_of, shapes_of
 
 HEADS = 12
 START = (423, 12)
@@ -103,7 +99,7 @@ def bailando_codebook_weights(original: Mapping[str, Any], source: str = "this f
         names |= layers(decoder_names(f"{theirs}.{DECODER}", f"{ours}.decoder", config))
         names[f"{ours}.codebook.vectors"] = (f"{theirs}.{CODES}",)
     names |= layers(decoder_names(ROOT, "root.decoder", lower))
-    weights = brought(original, names, _shapes(networks), CODEBOOKS, source)
+    weights = brought(original, names, shapes_of(networks), CODEBOOKS, source)
     for ours in ("upper.codebook", "lower.codebook"):
         vectors = weights[f"{ours}.vectors"]
         # One past update keeps training from filling the codebook anew. With a count of 1 it would still replace, at
@@ -129,7 +125,7 @@ def bailando_gpt_weights(original: Mapping[str, Any], source: str = "this file")
     }
     # Shapes are the same for any number of heads, and of all blocks.
     config = _gpt(original, 1, source)
-    shapes = _shapes(nn.ModuleDict({"gpt": CrossConditionalGPT(replace(config, layers=1))}))
+    shapes = shapes_of(nn.ModuleDict({"gpt": CrossConditionalGPT(replace(config, layers=1))}))
     for block in range(1, config.layers):
         shapes |= {name.replace(".blocks.0.", f".blocks.{block}."): shape for name, shape in shapes.items()}
     return brought(original, gpt_names(original), shapes, GPT, source)
@@ -199,10 +195,6 @@ def bailando_system(
     heard = {"music_mean": torch.zeros(FEATURES.dimension), "music_scale": torch.ones(FEATURES.dimension)}
     system.load_state_dict(weights | heard, strict=True)
     return system.eval()
-
-
-def _shapes(network: nn.Module) -> dict[str, torch.Size]:
-    return {name: value.shape for name, value in network.state_dict().items()}
 
 
 def _halves(original: Mapping[str, Tensor], source: str) -> tuple[VQVAEConfig, VQVAEConfig]:

@@ -15,7 +15,9 @@ from duende.models.denoiser import Denoiser, DenoiserConfig
 from duende.models.diffusion import Scaling
 from duende.systems.edge import EDGE
 from duende.systems.edge_configuration import EDGEConfig
+from duende.systems.published.names import brought, counted, not_of, shape_of, shapes_of
 
+WHAT = "EDGE"
 HEADS = 8
 MUSIC_LAYERS = "cond_encoder"
 DANCE_LAYERS = "seqTransDecoder.stack"
@@ -72,18 +74,18 @@ def edge_denoiser_config(original: Mapping[str, Tensor], source: str = "this fil
         DuendeError: a weight that the shape is read off is missing.
     """
     weights = _unwrapped(original)
-    width, channels = _shape(weights, "input_projection.weight", 2, source)
-    _, music_dimension = _shape(weights, "cond_projection.weight", 2, source)
-    feedforward, _ = _shape(weights, f"{DANCE_LAYERS}.0.linear1.weight", 2, source)
-    _, frames, _ = _shape(weights, "null_cond_embed", 3, source)
+    width, channels = shape_of(weights, "input_projection.weight", 2, WHAT, source)
+    _, music_dimension = shape_of(weights, "cond_projection.weight", 2, WHAT, source)
+    feedforward, _ = shape_of(weights, f"{DANCE_LAYERS}.0.linear1.weight", 2, WHAT, source)
+    _, frames, _ = shape_of(weights, "null_cond_embed", 3, WHAT, source)
     return DenoiserConfig(
         channels=channels,
         music_dimension=music_dimension,
         width=width,
-        layers=_count(weights, DANCE_LAYERS),
+        layers=counted(weights, f"{DANCE_LAYERS}."),
         heads=HEADS,
         feedforward=feedforward,
-        music_layers=_count(weights, MUSIC_LAYERS),
+        music_layers=counted(weights, f"{MUSIC_LAYERS}."),
         frames=frames,
     )
 
@@ -101,20 +103,9 @@ def edge_denoiser_weights(original: Mapping[str, Tensor], source: str = "this fi
     weights = _unwrapped(original)
     config = edge_denoiser_config(weights, source)
     with torch.device("meta"):
-        expected = Denoiser(config).state_dict()
-    ours: dict[str, Tensor] = {}
-    known: set[str] = set()
-    for name, empty in expected.items():
-        theirs = edge_name(name)
-        shape = _shape(weights, theirs, empty.ndim, source)
-        if shape != tuple(empty.shape):
-            raise _unlike(source, f"{theirs} has the shape {shape} in place of {tuple(empty.shape)}")
-        ours[name] = weights[theirs]
-        known.add(theirs)
-    for theirs in weights:
-        if theirs not in known and not theirs.endswith(ANGLES):
-            raise _unlike(source, f"it has no {theirs}")
-    return ours
+        expected = shapes_of(Denoiser(config))
+    theirs = {name: weight for name, weight in weights.items() if not name.endswith(ANGLES)}
+    return brought(theirs, {name: (edge_name(name),) for name in expected}, expected, WHAT, source)
 
 
 def edge_scaling(original: Any, source: str = "this file") -> Scaling:
@@ -130,10 +121,10 @@ def edge_scaling(original: Any, source: str = "this file") -> Scaling:
     scaler = getattr(original, "scaler", original)
     ends = tuple(getattr(scaler, "feature_range", (-1, 1)))
     if ends != (-1, 1):
-        raise _unlike(source, f"its channels are scaled to {ends} in place of (-1, 1)")
+        raise not_of(source, WHAT, f"its channels are scaled to {ends} in place of (-1, 1)")
     factor, shift = getattr(scaler, "scale_", None), getattr(scaler, "min_", None)
     if factor is None or shift is None:
-        raise _unlike(source, "its normalizer has no scale_ and min_")
+        raise not_of(source, WHAT, "its normalizer has no scale_ and min_")
     factor, shift = torch.as_tensor(factor).double(), torch.as_tensor(shift).double()
     return Scaling((-1 - shift) / factor, (1 - shift) / factor)
 
@@ -150,7 +141,7 @@ def edge_system(checkpoint: Mapping[str, Any], source: str = "this file") -> EDG
     """
     weights = checkpoint.get("ema_state_dict")
     if not isinstance(weights, Mapping) or "normalizer" not in checkpoint:
-        raise _unlike(source, "it has no ema_state_dict and normalizer")
+        raise not_of(source, WHAT, "it has no ema_state_dict and normalizer")
     denoiser = edge_denoiser_config(weights, source)
     features = feature_set("jukebox")
     if denoiser.music_dimension != frame_dimension(features):
@@ -181,23 +172,3 @@ def edge_name(name: str) -> str:
 
 def _unwrapped(original: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {name.removeprefix(WRAPPED): weight for name, weight in original.items()}
-
-
-def _shape(weights: Mapping[str, Tensor], name: str, dimensions: int, source: str) -> tuple[int, ...]:
-    if name not in weights:
-        raise _unlike(source, f"{name} is missing")
-    shape = tuple(weights[name].shape)
-    if len(shape) != dimensions:
-        raise _unlike(source, f"{name} has the shape {shape} in place of one with {dimensions} dimensions")
-    return shape
-
-
-def _count(weights: Mapping[str, Tensor], stack: str) -> int:
-    """How many layers a stack has: one more than the highest number."""
-    places = len(stack.split("."))
-    numbers = [name.split(".")[places] for name in weights if name.startswith(stack + ".")]
-    return 1 + max((int(number) for number in numbers if number.isdecimal()), default=-1)
-
-
-def _unlike(source: str, reason: str) -> DuendeError:
-    return DuendeError(f"{source} is not a checkpoint of EDGE: {reason}")
