@@ -21,7 +21,8 @@ from duende.audio.beats import track_beats
 from duende.audio.feature_sets import present
 from duende.audio.features import extract_features
 from duende.audio.song import Song
-from duende.formats.writers import FORMATS, Performance
+from duende.formats.performance import Performance
+from duende.formats.writers import FORMATS
 from duende.models.generation import generate
 from duende.models.gpt import CrossConditionalGPT
 from duende.systems.finishing import finished

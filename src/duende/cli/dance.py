@@ -16,7 +16,8 @@ from duende.cli.hearing import add_hearing_arguments, chosen_cache, chosen_sourc
 from duende.cli.holding import add_holding_arguments, chosen_holding
 from duende.cli.sampling import add_sampling_arguments, chosen_sampling
 from duende.errors import DuendeError
-from duende.formats.writers import FORMATS, Format, Performance, chosen_formats
+from duende.formats.performance import Performance
+from duende.formats.writers import FORMATS, Format, chosen_formats
 from duende.systems.storage import SHIPPED, from_pretrained, shipped_folder
 
 DEMO_SONG = "demo_song.ogg"

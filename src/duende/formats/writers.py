@@ -6,26 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from duende.audio.music import Beats
-from duende.audio.song import Song
 from duende.errors import DuendeError
 from duende.formats.bvh import write_bvh
 from duende.formats.npz import write_npz
 from duende.formats.page import write_page
+from duende.formats.performance import Performance
 from duende.formats.video import write_video
-from duende.motion import Motion
 
 Progress = Callable[[int, int], None]
-
-
-@dataclass(frozen=True, eq=False)
-class Performance:
-    """A dance with what it was made for."""
-
-    motion: Motion
-    title: str
-    song: Song | None = None
-    beats: Beats | None = None
 
 
 @dataclass(frozen=True)
