@@ -21,8 +21,10 @@ from duende.motion import SMPL24, Motion
 from duende.motion.contacts import floor_penetration, foot_contacts, skate_ratio
 from duende.motion.feet import plant_feet
 from duende.motion.inverse_kinematics import fit_rotations, two_bones
+from duende.motion.legs import with_feet_moved
 from duende.motion.representation import PoseRepresentation, body_heading, turned
 from duende.motion.retargeting import retarget
+from duende.motion.stances import standing_joints
 
 
 def test_rest_and_one_turned_joint_are_where_they_should_be() -> None:
@@ -144,8 +146,55 @@ def test_sliding_stands_are_planted() -> None:
 
 def test_feet_that_are_said_to_be_free_are_left_alone() -> None:
     sliding = step_in_place(0.2)
-    free = plant_feet(sliding, np.zeros((len(sliding), 4), dtype=bool))
+    free = plant_feet(sliding, np.zeros((len(sliding), 4), dtype=bool), gentle=True)
     np.testing.assert_allclose(free.positions, sliding.positions, atol=1e-3)
+
+
+def test_a_moving_foot_passes_over_the_floor_and_a_standing_one_stays_on_it() -> None:
+    """The left foot is dragged along the floor at half a metre a second while the right one stands."""
+    still = step_in_place(0.0)
+    drag = np.zeros((len(still), 2, 3))
+    drag[30:90, 0, 2] = 0.25 * (1 - np.cos(np.linspace(0, 2 * np.pi, 60)))
+    dragged = with_feet_moved(still, drag)
+    left, right = ([SMPL24.index(f"{side}_ankle"), SMPL24.index(f"{side}_foot")] for side in ("left", "right"))
+    assert skate_ratio(dragged.positions, dragged.fps) > 0.3
+    planted = plant_feet(dragged)
+    assert skate_ratio(planted.positions, planted.fps) < 0.1
+    lift = planted.positions[:, left, 1] - dragged.positions[:, left, 1]
+    assert lift[:25].max() < 0.01
+    assert lift[42:50].min() > 0.02
+    assert np.ptp(planted.positions[:, right], axis=0).max() < 0.01
+    np.testing.assert_allclose(planted.rotations[:, list(SMPL24.upper)], dragged.rotations[:, list(SMPL24.upper)])
+
+
+def test_a_body_that_hovers_is_put_on_the_floor_and_a_jump_stays_a_jump() -> None:
+    still = step_in_place(0.0)
+    jump = np.zeros(len(still))
+    seconds = np.arange(30) / 60
+    jump[45:75] = 9.81 * seconds * (0.5 - seconds) / 2
+    path = np.stack([np.zeros(120), 0.08 + jump, np.zeros(120)], axis=1)
+    planted = plant_feet(replace(still, root=still.root + path))
+    lowest = planted.positions[..., 1].min(axis=1)
+    assert np.abs(lowest[:35]).max() < 0.01
+    assert np.abs(lowest[-35:]).max() < 0.01
+    assert lowest.max() == pytest.approx(jump.max(), rel=0.15)
+
+
+def test_some_foot_stands_wherever_both_glide() -> None:
+    gliding = step_in_place(0.8)
+    assert not foot_contacts(gliding.positions, 60.0).any()
+    assert standing_joints(gliding).any(axis=1).all()
+    assert np.ptp(plant_feet(gliding).root[:, 0]) < 0.05
+
+
+def test_legs_are_bent_to_where_the_feet_are_moved(wavy_motion: Motion) -> None:
+    shifts = np.tile([[0.02, 0.05, -0.01], [-0.01, 0.04, 0.02]], (len(wavy_motion), 1, 1))
+    bent = with_feet_moved(wavy_motion, shifts)
+    ankles = [SMPL24.index("left_ankle"), SMPL24.index("right_ankle")]
+    np.testing.assert_allclose(bent.positions[:, ankles], wavy_motion.positions[:, ankles] + shifts, atol=1e-6)
+    others = [joint for joint in range(24) if joint not in SMPL24.lower]
+    np.testing.assert_allclose(bent.positions[:, others], wavy_motion.positions[:, others], atol=1e-9)
+    np.testing.assert_allclose(bent.global_rotations[:, ankles], wavy_motion.global_rotations[:, ankles], atol=1e-9)
 
 
 def test_planting_a_foot_makes_no_knee_pop() -> None:

@@ -14,6 +14,7 @@ from duende.datasets.retiming import Retimed
 from duende.datasets.store import SCHEMA, Clip
 from duende.datasets.takes import Take
 from duende.motion import Motion
+from duende.motion.contacts import foot_contacts
 from duende.motion.feet import plant_feet
 from duende.motion.representation import PoseRepresentation
 
@@ -67,7 +68,8 @@ def make_clip(plan: Plan, retimed: Retimed, out: Path) -> Clip:
     if mirrored:
         motion = motion.mirrored()
     rows = len(motion) // FRAMES_IN_ROW
-    motion = plant_feet(motion.cropped(0, rows * FRAMES_IN_ROW))
+    motion = motion.cropped(0, rows * FRAMES_IN_ROW)
+    motion = plant_feet(motion, foot_contacts(motion.positions, motion.fps), gentle=True)
     poses = PoseRepresentation("heading").encode(motion.positions)
     beats = np.arange(0.0, motion.duration, 60.0 / tempo)
     downbeats, music = beats[::4], None

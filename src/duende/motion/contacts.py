@@ -39,7 +39,7 @@ def foot_contacts(
     feet = positions[:, list(skeleton.feet)]
     rest = skeleton.rest_positions[list(skeleton.feet), 1] + skeleton.rest_height
     low = feet[..., 1] < rest + height
-    moving = _speed(feet, fps)
+    moving = joint_speed(feet, fps)
     standing = low & (moving < speed)
     length = max(1, round(SHORTEST * fps))
     window = np.ones((length, 1), dtype=bool)
@@ -55,7 +55,7 @@ def skate_ratio(positions: np.ndarray, fps: float, skeleton: Skeleton = SMPL24) 
     feet = positions[:, list(skeleton.feet)]
     rest = skeleton.rest_positions[list(skeleton.feet), 1] + skeleton.rest_height
     low = feet[..., 1] < rest + 0.025
-    planar = _speed(feet * [1.0, 0.0, 1.0], fps)
+    planar = joint_speed(feet * [1.0, 0.0, 1.0], fps)
     slowest = np.where(low, planar, np.inf).reshape(len(feet), 2, 2).min(axis=2)
     skating = np.isfinite(slowest) & (slowest > SKATING_SPEED)
     return float(skating.any(axis=1).mean())
@@ -93,7 +93,7 @@ def floor_gap(motion: Motion) -> float:
     return float(np.maximum(motion.positions[..., 1].min(axis=1), 0.0).mean())
 
 
-def _speed(points: np.ndarray, fps: float) -> np.ndarray:
+def joint_speed(points: np.ndarray, fps: float) -> np.ndarray:
     """Speed ``(T, N)`` of points ``(T, N, 3)`` in m/s, lightly smoothed."""
     if len(points) < 2:
         return np.zeros(points.shape[:2])

@@ -1,11 +1,13 @@
-"""Feet that stand where they stand.
+"""Feet that stand where they stand, and clear the floor where they move.
 
-A decoder says how the body moves and, apart, how it travels; where the two disagree, feet slide. So the path is
-mended first, at the cause: it is integrated again so that the standing foot rests. The legs take up what is left.
+A decoder says how the body moves and, apart, how it travels; where the two disagree, feet slide and hover. So the path
+is mended first, at the cause: it is integrated again so that the standing foot rests, and brought to the height at
+which it touches the floor. The legs take up what is left.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -14,83 +16,133 @@ from scipy.ndimage import label as label_spans
 from scipy.sparse import diags_array
 from scipy.sparse.linalg import spsolve
 
-from duende.motion.contacts import foot_contacts
-from duende.motion.inverse_kinematics import fit_rotations, two_bones, unit
+from duende.motion.contacts import joint_speed
+from duende.motion.legs import with_feet_moved
 from duende.motion.motion import Motion
+from duende.motion.stances import foot_heights, standing_joints
 
+PASSES = 2
+"""A foot that glided with the path rests once the path is mended, and is only then seen to stand."""
+SURE, LEVELLING = 0.03, 0.1
+"""Seconds over which the path, and its height, change from one stand to the next."""
 BLEND = 0.1
 """Seconds over which a foot is taken into its stand and let out of it."""
 HELD, FREE = 100.0, 1e-3
 """Weights of a standing foot's place, and of leaving a free foot where it was."""
-SUPPLE = 0.97
-"""Share of the leg's length up to which it is stretched freely."""
+DRAWN = 0.03
+"""Metres by which a standing foot is drawn down to the floor at most: beyond it is taking off."""
+CLEARANCE, STRIDE, LIFTING = 0.045, (0.1, 0.25), 0.025
+"""Metres over the floor at which a moving foot passes, m/s between which it comes to count as moving, seconds in which
+it is lifted."""
 
 
-def plant_feet(motion: Motion, contacts: np.ndarray | None = None) -> Motion:
-    """Hold standing feet in place, and the body over the floor.
+def plant_feet(motion: Motion, standing: np.ndarray | None = None, *, gentle: bool = False) -> Motion:
+    """Hold standing feet in place on the floor, and lift those that move over it.
 
     Args:
-        motion: of any length.
-        contacts: ``(T, 4)`` bool, which foot joints stand; by default :func:`foot_contacts` decides.
+        motion: of any length, on a skeleton with SMPL's names for the legs.
+        standing: ``(T, 4)`` bool, which foot joints stand; by default :func:`standing_joints` decides.
+        gentle: only hold what stands; neither level the body nor lift moving feet. Captured dances need no more.
 
     Returns:
         A motion of the same length whose path is changed to follow the standing feet and whose legs are bent to reach
-        them; the upper body is that of ``motion`` on the changed path.
+        them; the rotations of the upper body are those of ``motion``.
     """
     if len(motion) < 3:
         return motion
-    if contacts is None:
-        contacts = foot_contacts(motion.positions, motion.fps, motion.skeleton)
-    path = _following_path(motion, contacts)
-    moved = replace(motion, root=path)
-    return _locked(_over_floor(moved), contacts)
+    if standing is None:
+        for _ in range(PASSES):
+            motion = _following(motion, standing_joints(motion))
+        standing = standing_joints(motion)
+    else:
+        motion = _following(motion, standing)
+    motion = _over_floor(motion if gentle else _levelled(motion, standing))
+    shifts = np.stack([_shift(motion, standing, foot, gentle) for foot in range(2)], axis=1)
+    return with_feet_moved(motion, shifts)
 
 
-def _following_path(motion: Motion, contacts: np.ndarray) -> np.ndarray:
+def _following(motion: Motion, standing: np.ndarray) -> Motion:
     """Integrate the planar path so that standing joints rest, weighted by how surely they stand."""
     feet = motion.positions[:, list(motion.skeleton.feet)]
-    weight = gaussian_filter1d(contacts.astype(float), 0.03 * motion.fps, axis=0) * contacts
+    weight = _sureness(standing, SURE * motion.fps)
     slide = np.gradient(feet, axis=0)[..., [0, 2]]
     total = weight.sum(axis=1)
     mean = (slide * weight[..., None]).sum(axis=1) / np.maximum(total, 1e-6)[:, None]
     sure = np.clip(total, 0.0, 1.0)[:, None]
-    correction = gaussian_filter1d(mean * sure, 0.03 * motion.fps, axis=0)
+    correction = gaussian_filter1d(mean * sure, SURE * motion.fps, axis=0)
     path = motion.root.copy()
     path[:, [0, 2]] -= np.cumsum(correction, axis=0) - correction[:1]
-    return path
+    return replace(motion, root=path)
+
+
+def _levelled(motion: Motion, standing: np.ndarray) -> Motion:
+    """Raise and lower the body so that each stand is on the floor, evenly from one to the next: jumps stay jumps."""
+    low = _lowest(motion, standing)
+    heights = np.zeros(low.shape)
+    for foot in range(2):
+        for frames in _stands(standing[:, 2 * foot : 2 * foot + 2]):
+            heights[frames, foot] = np.median(low[frames, foot])
+    weight = _sureness(np.isfinite(low), LEVELLING * motion.fps / 2)
+    total = weight.sum(axis=1)
+    known = np.flatnonzero(total > 1e-3)
+    if not len(known):
+        return motion
+    over = np.interp(np.arange(len(motion)), known, (weight * heights).sum(axis=1)[known] / total[known])
+    root = motion.root.copy()
+    root[:, 1] -= gaussian_filter1d(over, LEVELLING * motion.fps, mode="nearest")
+    return replace(motion, root=root)
 
 
 def _over_floor(motion: Motion) -> Motion:
     """Lift the body wherever a joint would be under the floor, smoothly, and never push it down."""
-    lowest = motion.positions[..., 1].min(axis=1)
-    under = np.maximum(-lowest, 0.0)
+    under = np.maximum(-motion.positions[..., 1].min(axis=1), 0.0)
     smooth = gaussian_filter1d(under, 0.05 * motion.fps, mode="nearest")
     root = motion.root.copy()
     root[:, 1] += np.maximum(smooth, under)
     return replace(motion, root=root)
 
 
-def _locked(motion: Motion, contacts: np.ndarray) -> Motion:
-    """Bend the legs so that what stands of each foot holds still through its stand."""
-    skeleton, positions = motion.skeleton, motion.positions.copy()
-    for side, (heel, toes) in zip(("left", "right"), ((0, 1), (2, 3)), strict=True):
-        hip, knee, ankle, foot = (skeleton.index(f"{side}_{part}") for part in ("hip", "knee", "ankle", "foot"))
-        standing = contacts[:, heel] | contacts[:, toes]
-        wanted = np.zeros((len(motion), 3))
-        spans, count = label_spans(standing)
-        for number in range(1, count + 1):
-            frames = np.flatnonzero(spans == number)
-            rests_on = foot if contacts[frames, toes].mean() >= contacts[frames, heel].mean() else ankle
-            place = np.median(positions[frames, rests_on], axis=0)
-            wanted[frames] = (place - positions[frames, rests_on]) * [1.0, 0.0, 1.0]
-        shift = _carried(wanted, standing, motion.fps)
-        upper, lower = (float(np.linalg.norm(skeleton.offsets[joint])) for joint in (knee, ankle))
-        target = _in_reach(positions[:, hip], positions[:, ankle], positions[:, ankle] + shift, upper + lower)
-        bent = two_bones(positions[:, hip], positions[:, knee] + shift / 2, target, upper, lower)
-        end = bent + unit(target - bent) * lower
-        positions[:, foot] += end - positions[:, ankle]
-        positions[:, knee], positions[:, ankle] = bent, end
-    return fit_rotations(positions, motion.fps, skeleton)
+def _shift(motion: Motion, standing: np.ndarray, foot: int, gentle: bool) -> np.ndarray:
+    """How a foot must move ``(T, 3)`` to stand still where it stands, and to clear the floor where it does not."""
+    pair = slice(2 * foot, 2 * foot + 2)
+    positions = motion.positions[:, list(motion.skeleton.feet[pair])]
+    height = foot_heights(motion)[:, pair].min(axis=1)
+    wanted = np.zeros((len(motion), 3))
+    for frames in _stands(standing[:, pair]):
+        stood = standing[frames, pair].mean(axis=0)
+        rests_on = positions[frames, int(stood[1] >= stood[0])]
+        wanted[frames] = np.median(rests_on, axis=0) - rests_on
+        wanted[frames, 1] = 0.0 if gentle else -np.minimum(height[frames], DRAWN)
+    stands = np.asarray(standing[:, pair].any(axis=1))
+    shift = _carried(wanted, stands, motion.fps)
+    if not gentle:
+        speed = joint_speed(positions * [1.0, 0.0, 1.0], motion.fps).min(axis=1)
+        lift = np.where(stands, 0.0, np.maximum(_clearance(speed) - height - shift[:, 1], 0.0))
+        shift[:, 1] += gaussian_filter1d(lift, LIFTING * motion.fps)
+    return shift
+
+
+def _clearance(speed: np.ndarray) -> np.ndarray:
+    """Metres over the floor at which a foot passes at a speed in m/s."""
+    moving = np.clip((speed - STRIDE[0]) / (STRIDE[1] - STRIDE[0]), 0.0, 1.0)
+    return np.asarray(CLEARANCE * moving**2 * (3 - 2 * moving))
+
+
+def _sureness(standing: np.ndarray, width: float) -> np.ndarray:
+    """Weights of what stands ``(T, N)``: less within ``width`` frames of where a stand begins and ends."""
+    return np.asarray(gaussian_filter1d(standing.astype(float), width, axis=0) * standing)
+
+
+def _lowest(motion: Motion, standing: np.ndarray) -> np.ndarray:
+    """Height ``(T, 2)`` of each foot's lower standing joint over its height at rest; infinite where none stands."""
+    return np.asarray(np.where(standing, foot_heights(motion), np.inf).reshape(-1, 2, 2).min(axis=2))
+
+
+def _stands(standing: np.ndarray) -> Iterator[np.ndarray]:
+    """Frames of each stand of a foot, of whose joints ``standing`` ``(T, 2)`` tells."""
+    spans, count = label_spans(standing.any(axis=1))
+    for number in range(1, count + 1):
+        yield np.flatnonzero(spans == number)
 
 
 def _carried(wanted: np.ndarray, standing: np.ndarray, fps: float) -> np.ndarray:
@@ -103,17 +155,3 @@ def _carried(wanted: np.ndarray, standing: np.ndarray, fps: float) -> np.ndarray
     difference = diags_array([1.0, -2.0, 1.0], offsets=[0, 1, 2], shape=(count - 2, count))
     bending = (BLEND * fps / 3) ** 4 * (difference.T @ difference)
     return np.asarray(spsolve((diags_array(weight) + bending).tocsc(), weight[:, None] * wanted)).reshape(count, 3)
-
-
-def _in_reach(hip: np.ndarray, before: np.ndarray, wanted: np.ndarray, length: float) -> np.ndarray:
-    """Bring ``wanted`` ankles ``(T, 3)`` nearer to the hip where the leg would snap straight to reach them.
-
-    A leg that was longer ``before`` may stay as long.
-    """
-    line = wanted - hip
-    distance = np.linalg.norm(line, axis=1)
-    bound, rest = SUPPLE * length, (1 - SUPPLE) * length
-    beyond = np.maximum(distance - bound, 0.0)
-    soft = np.where(beyond > 0, bound + rest * (1 - np.exp(-beyond / rest)), distance)
-    allowed = np.minimum(np.maximum(soft, np.linalg.norm(before - hip, axis=1)), distance)
-    return np.asarray(hip + line * (allowed / np.maximum(distance, 1e-9))[:, None])

@@ -5,12 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from duende.motion import Motion
-from duende.motion.contacts import foot_contacts
 from duende.motion.feet import plant_feet
 from duende.motion.timing import land_on_beats
-
-GLIDING = 0.5
-"""Metres a second under which a decoded foot on the floor was meant to stand; captured feet stand under less."""
 
 
 def finished(motion: Motion, beats: np.ndarray, planted: bool = True) -> Motion:
@@ -18,6 +14,4 @@ def finished(motion: Motion, beats: np.ndarray, planted: bool = True) -> Motion:
 
     Feet first: a change of speed keeps what stands standing, while planting would move accents that have landed.
     """
-    if planted:
-        motion = plant_feet(motion, foot_contacts(motion.positions, motion.fps, motion.skeleton, speed=GLIDING))
-    return land_on_beats(motion, beats)
+    return land_on_beats(plant_feet(motion) if planted else motion, beats)
