@@ -84,7 +84,7 @@ def report_seams(system: EDGE, pieces: list[HeldOut]) -> None:
     step = system.config.denoiser.frames - system.config.overlap
     near, far = [], []
     for piece in pieces:
-        dance = system.dance(piece.features, on_beat=False, planted=False)
+        dance = system.dance(piece.features, on_beat=False, clean_up=False)
         seams = np.arange(step, len(dance), step)
         values = at_edges(dance, seams)
         near.append(values[0])

@@ -114,7 +114,7 @@ def test_a_long_dance_has_four_frames_for_each_row(edge: EDGE) -> None:
 
 
 def test_same_seed_same_dance_other_seed_other_dance(edge: EDGE) -> None:
-    first, again, other = (edge.dance(music(), seed=seed, on_beat=False, planted=False) for seed in (1, 1, 2))
+    first, again, other = (edge.dance(music(), seed=seed, on_beat=False, clean_up=False) for seed in (1, 1, 2))
     np.testing.assert_array_equal(first.rotations, again.rotations)
     assert not np.allclose(first.rotations, other.rotations)
 
@@ -230,7 +230,7 @@ def test_edge_dances_from_the_command_line(edge: EDGE, tmp_path: Path, capsys: p
 def test_the_one_that_ships_dances() -> None:
     shipped = from_pretrained("edge")
     assert isinstance(shipped, EDGE)
-    motion = shipped.dance(music(45), sampling=DiffusionSampling(steps=10), on_beat=False, planted=False)
+    motion = shipped.dance(music(45), sampling=DiffusionSampling(steps=10), on_beat=False, clean_up=False)
     # A body that stands on the floor and moves.
     assert 0.5 < motion.root[:, 1].mean() < 1.2
     assert np.linalg.norm(np.diff(motion.positions, axis=0), axis=-1).mean() * 30 > 0.1

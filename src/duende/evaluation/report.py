@@ -91,7 +91,7 @@ def compare(
         if piece.dance is not None:
             kinds["real dance"].append((piece.dance, beats))
         for turn, seed in enumerate(seeds):
-            danced = system.dance(piece.features, seed=seed, sampling=sampling, on_beat=False, planted=False)
+            danced = system.dance(piece.features, seed=seed, sampling=sampling, on_beat=False, clean_up=False)
             motion = finished(danced, beats)
             kinds["model"].append((motion, beats))
             kinds["model, wrong song"].append((motion, wrong))

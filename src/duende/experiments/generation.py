@@ -86,7 +86,7 @@ class GenerationMeasurement:
                 music = held_out_clip(clip, self.feature_set).features
                 style = _told(system, clip)
                 begun = time.process_time()
-                dance = system.dance(music, seed=seed, sampling=alone, style=style, on_beat=False, planted=False)
+                dance = system.dance(music, seed=seed, sampling=alone, style=style, on_beat=False, clean_up=False)
                 spent += time.process_time() - begun
                 dances[clip.name] = dance
             rounds.append(dances)

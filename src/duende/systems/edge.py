@@ -59,7 +59,7 @@ class EDGE(MusicListener):
         style: str | None = None,
         held: HeldMotion | None = None,
         on_beat: bool = True,
-        planted: bool = True,
+        clean_up: bool = True,
         progress: Progress | None = None,
     ) -> Motion:
         """Dance to a song, as :class:`duende.systems.face.System` says.
@@ -82,7 +82,7 @@ class EDGE(MusicListener):
         motion = self.config.channels.decode(self._denoised(music, None, sampling, seed, progress))
         start = motion.root[0] * [1.0, 0.0, 1.0]
         motion = moved(motion, 0.0, start, ORIGIN)
-        return finished(motion, features.beats.times if on_beat else np.zeros(0), planted)
+        return finished(motion, features.beats.times if on_beat else np.zeros(0), clean_up)
 
     def _with_held(
         self, music: Tensor, held: HeldMotion, sampling: DiffusionSampling, seed: int, progress: Progress | None

@@ -74,7 +74,7 @@ class ExpressiveBailando(MusicListener):
         start: tuple[int, int] | None = None,
         held: HeldMotion | None = None,
         on_beat: bool = True,
-        planted: bool = True,
+        clean_up: bool = True,
         progress: Progress | None = None,
     ) -> Motion:
         """Dance to a song.
@@ -89,7 +89,7 @@ class ExpressiveBailando(MusicListener):
             held: the beginning of another dance, or one half of its body, that is kept; see
                 :mod:`duende.systems.holding`. Nothing is planted or moved onto beats then.
             on_beat: change the speed a little, here and there, so that accents land on the song's beats.
-            planted: hold standing feet in place.
+            clean_up: take trembling out and plant the feet.
             progress: called with codes done and codes in all.
 
         Returns:
@@ -105,7 +105,7 @@ class ExpressiveBailando(MusicListener):
         if held is not None:
             return danced_with_held(self, held.at_rate(self.config.frame_rate), len(features), choreograph)
         codes = choreograph()
-        return finished(self.perform(codes), features.beats.times if on_beat else np.zeros(0), planted)
+        return finished(self.perform(codes), features.beats.times if on_beat else np.zeros(0), clean_up)
 
     @torch.inference_mode()
     def choreograph(

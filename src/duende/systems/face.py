@@ -67,7 +67,7 @@ class System(Protocol):
         style: str | None = None,
         held: HeldMotion | None = None,
         on_beat: bool = True,
-        planted: bool = True,
+        clean_up: bool = True,
         progress: Progress | None = None,
     ) -> Motion:
         """Dance to a song.
@@ -79,7 +79,7 @@ class System(Protocol):
             style: one of the config's styles; by default the music decides.
             held: what of another dance is kept as it is; nothing is planted or moved onto beats then.
             on_beat: change the speed a little, here and there, so that accents land on the song's beats.
-            planted: hold standing feet in place.
+            clean_up: take trembling out and plant the feet.
             progress: called with steps done and steps in all.
 
         Returns:
