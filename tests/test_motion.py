@@ -249,6 +249,31 @@ def test_a_knee_stretched_too_far_does_not_turn_the_foot_over(backwards: int) ->
     assert sole_up.min() > 0.6
 
 
+def test_a_knee_whose_place_is_vague_does_not_spin() -> None:
+    """In a deep squat decoders give a leg that is far too short, its knee by turns on either side of it."""
+    rotations = np.zeros((90, 24, 4))
+    rotations[..., 3] = 1
+    fold = 140 * np.sin(np.linspace(0, np.pi, 90))
+    for side in ("left", "right"):
+        for part, share in (("hip", -0.5), ("knee", 1.0), ("ankle", -0.5)):
+            turns = Rotation.from_euler("x", share * fold[:, None], degrees=True)
+            rotations[:, SMPL24.index(f"{side}_{part}")] = turns.as_quat()
+    squat = Motion(rotations, np.zeros((90, 3)))
+    given = squat.positions.copy()
+    hip, knee, ankle = (given[:, SMPL24.index(f"left_{part}")] for part in ("hip", "knee", "ankle"))
+    middle = (hip + ankle) / 2
+    shrunk = np.clip((fold[:, None] - 90) / 40, 0, 1)
+    spin = np.stack([np.cos(np.arange(90)), np.zeros(90), np.sin(np.arange(90))], axis=1)
+    knee[:] = knee + shrunk * (middle + 0.03 * spin - knee)
+    fitted = fit_rotations(given, 60.0)
+
+    def fastest(positions: np.ndarray) -> float:
+        return float(np.linalg.norm(np.diff(positions[:, SMPL24.index("left_knee")], axis=0), axis=1).max())
+
+    assert fastest(fitted.positions) < 2.0 * fastest(squat.positions)
+    assert fitted.positions[40:50, SMPL24.index("left_knee"), 2].min() > 0.2
+
+
 def test_a_body_under_the_floor_is_lifted() -> None:
     sunk = step_in_place(0.0)
     sunk = replace(sunk, root=sunk.root - [0, 0.1, 0])

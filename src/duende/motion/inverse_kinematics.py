@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.linalg import solveh_banded
+from scipy.ndimage import gaussian_filter1d
 from scipy.spatial.transform import Rotation
 
 from duende.errors import DuendeError
@@ -30,6 +31,11 @@ OVERSTRETCHED = np.radians(28.0)
 """Below this bend a knee that seems to bend backwards is taken for a straight one, stretched too far."""
 CLEAR_SIDE = 0.3
 """Cosine between knee and foot, seen along the leg, above which it is clear that the knee bends forwards."""
+VAGUE = (0.3, 0.7)
+"""How far off the line of a limb's ends its middle is given, of how far it must lie: below the first it tells nothing
+of the plane of the bend, above the second all."""
+BEND_SMOOTHING = 0.1
+"""Seconds around such a frame that tell in its place."""
 HINGE_TRUST = 0.5
 """The same for the second bone of a limb, which hardly twists: it counts less only where the limb is folded up."""
 
@@ -126,7 +132,8 @@ class _Fit:
         parent = skeleton.parents[first]
         self._place(first, parent)
         lengths = [float(np.linalg.norm(skeleton.offsets[joint])) for joint in (middle, end)]
-        knee = two_bones(self.placed[:, first], self.wanted[:, middle], self.wanted[:, end], *lengths)
+        bend = _steady_bend(self.placed[:, first], self.wanted[:, middle], self.wanted[:, end], lengths, self.fps)
+        knee = two_bones(self.placed[:, first], bend, self.wanted[:, end], *lengths)
         reach = self.wanted[:, end] - knee
         shin = unit(reach)
         thigh = (knee - self.placed[:, first]) / lengths[0]
@@ -193,6 +200,31 @@ class _Fit:
         return Rotation.from_matrix(matrices)
 
 
+def _steady_bend(
+    first: np.ndarray, middle: np.ndarray, end: np.ndarray, lengths: list[float], fps: float
+) -> np.ndarray:
+    """Return middle joints ``(T, 3)`` that tell the plane of a limb's bend, where its own hardly do.
+
+    In a limb that is given far too short, its middle may lie anywhere near the line of its ends. There the frames
+    around tell, each by how far its middle lies off that line.
+    """
+    line = unit(end - first)
+    off = middle - first
+    off = off - (off * line).sum(axis=1, keepdims=True) * line
+    size = np.linalg.norm(off, axis=1)
+    _, needed = _triangle(np.linalg.norm(end - first, axis=1), *lengths)
+    told = _smoothstep((size / np.maximum(needed, 1e-9) - VAGUE[0]) / (VAGUE[1] - VAGUE[0]))[:, None]
+    around = gaussian_filter1d(off, BEND_SMOOTHING * fps, axis=0, mode="nearest")
+    return np.asarray(middle + (1 - told) * (around - off))
+
+
+def _triangle(distance: np.ndarray, upper: float, lower: float) -> tuple[np.ndarray, np.ndarray]:
+    """Where the middle of a limb lies whose ends are ``distance`` apart: along their line, and off it; metres."""
+    distance = np.clip(distance, abs(upper - lower) + 1e-6, upper + lower - 1e-9)
+    along = (upper**2 - lower**2 + distance**2) / (2 * distance)
+    return along, np.asarray(np.sqrt(np.maximum(upper**2 - along**2, 0.0)))
+
+
 def two_bones(first: np.ndarray, middle: np.ndarray, end: np.ndarray, upper: float, lower: float) -> np.ndarray:
     """Place the middle joint of a two-bone limb ``(T, 3)``.
 
@@ -206,9 +238,7 @@ def two_bones(first: np.ndarray, middle: np.ndarray, end: np.ndarray, upper: flo
     line = end - first
     distance = np.linalg.norm(line, axis=1, keepdims=True)
     line = line / np.maximum(distance, 1e-9)
-    distance = np.clip(distance, abs(upper - lower) + 1e-6, upper + lower - 1e-9)
-    along = (upper**2 - lower**2 + distance**2) / (2 * distance)
-    aside = np.sqrt(np.maximum(upper**2 - along**2, 0.0))
+    along, aside = _triangle(distance, upper, lower)
     pole = middle - first
     pole = pole - (pole * line).sum(axis=1, keepdims=True) * line
     size = np.linalg.norm(pole, axis=1, keepdims=True)
