@@ -60,7 +60,7 @@ def work(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
 
     read = counted(lambda path: "decoded", Song.read)
     monkeypatch.setattr(cache_module.Song, "read", read)
-    monkeypatch.setattr(cache_module, "track_beats", counted(lambda song: "tracked", cache_module.track_beats))
+    monkeypatch.setattr(cache_module, "track_beats", counted(lambda song, tempo: "tracked", cache_module.track_beats))
     parts = counted(lambda part, *rest: part.name, cache_module.part_rows)
     monkeypatch.setattr(cache_module, "part_rows", parts)
     return counts

@@ -30,6 +30,8 @@ STRONGEST, LEAST = (0.97, 0.99), 0.2
 """Quantiles of the likelihood of beats and of downbeats that count as certain, and how little they can be."""
 EAGERNESS = 1.0
 """What a beat is worth in itself (natural logarithm), so that a pulse goes on where little is heard."""
+CARRIED = 5.0
+"""What going on at a known tempo is worth for each beat's time: more than a beat where nothing is heard costs."""
 FLOOR = 0.01
 """Least likelihood that a frame is or is not a beat: nothing is certain."""
 
@@ -43,16 +45,19 @@ class Bars:
     length: int
 
 
-def likeliest_bars(activation: np.ndarray, frames_a_second: float) -> Bars:
+def likeliest_bars(activation: np.ndarray, frames_a_second: float, tempi: tuple[float, float] | None = None) -> Bars:
     """Find the likeliest bars.
 
     Args:
         activation: ``(T, 2)`` likelihood of a beat and of a downbeat on each frame.
         frames_a_second: of the activation.
+        tempi: beats a minute of the slowest and the fastest beats, where they are known: bars are then laid over all
+            of the song. By default all usual ones are looked for.
     """
-    fine = _finer(activation)
-    search = _Search(fine, 60.0 * FINENESS * frames_a_second)
-    return search.found()
+    fine, frames_a_minute = _finer(activation), 60.0 * FINENESS * frames_a_second
+    if tempi is None:
+        return _Search(fine, frames_a_minute, _usual_intervals(frames_a_minute)).found()
+    return _Search(fine, frames_a_minute, _intervals_within(frames_a_minute, *tempi), CARRIED).found()
 
 
 def _finer(activation: np.ndarray) -> np.ndarray:
@@ -68,7 +73,7 @@ def _finer(activation: np.ndarray) -> np.ndarray:
     return np.stack([np.interp(at, grid, column) for column in activation.T], axis=1)
 
 
-def _intervals(frames_a_minute: float) -> np.ndarray:
+def _usual_intervals(frames_a_minute: float) -> np.ndarray:
     """Frames between beats, all that fast tempi can have, of slow ones one in fifty."""
     intervals = [int(np.floor(frames_a_minute / FASTEST))]
     while intervals[-1] < frames_a_minute / SLOWEST:
@@ -76,11 +81,20 @@ def _intervals(frames_a_minute: float) -> np.ndarray:
     return np.array(intervals)
 
 
+def _intervals_within(frames_a_minute: float, slowest: float, fastest: float) -> np.ndarray:
+    """All frames between beats of known tempi, at least those nearest to their middle."""
+    first, last = int(np.ceil(frames_a_minute / fastest)), int(np.floor(frames_a_minute / slowest))
+    middle = round(2 * frames_a_minute / (slowest + fastest))
+    return np.arange(min(first, middle), max(last, middle) + 1)
+
+
 class _Search:
     """Dynamic programming over beats, a block of frames no longer than the shortest interval at a time."""
 
-    def __init__(self, activation: np.ndarray, frames_a_minute: float) -> None:
-        self.intervals = _intervals(frames_a_minute)
+    def __init__(
+        self, activation: np.ndarray, frames_a_minute: float, intervals: np.ndarray, carried: float = 0.0
+    ) -> None:
+        self.intervals = intervals
         self.places = np.concatenate([np.arange(length) for length in BAR_LENGTHS])
         self.before = np.concatenate(
             [
@@ -101,6 +115,7 @@ class _Search:
         tempi = np.log2(frames_a_minute / self.intervals / USUAL)
         # By the second, not by the beat: else fewer beats would look better for being fewer.
         self.cost -= (PREFERENCE * 60.0 * tempi**2 * self.intervals / frames_a_minute).astype(np.float32)[:, None]
+        self.cost += (carried * self.intervals / self.intervals.mean()).astype(np.float32)[:, None]
         outside = (np.arange(len(self.intervals))[:, None] + steps) != self.following
         self.cost[outside] = -np.inf
 

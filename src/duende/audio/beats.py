@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 
 from duende.audio import beat_network
@@ -17,20 +19,33 @@ LEAST_CERTAIN = 0.2
 """Least mean activation on beats; noise and held chords stay under 0.19, composed music over 0.3."""
 NEAR = 2
 """Frames on either side of a beat that tell where between frames it is."""
+KNOWN = 0.04
+"""How far beats may stray from a tempo that is known."""
+
+Tempo = float | Literal["half", "double"]
+"""Beats a minute, or how many there are for each one that would be found."""
 
 
-def track_beats(song: Song) -> Beats:
-    """Find the beats of a song and the first beats of its bars; none in silence or where nothing pulses."""
+def track_beats(song: Song, tempo: Tempo | None = None) -> Beats:
+    """Find the beats of a song and the first beats of its bars; none in silence or where nothing pulses.
+
+    Args:
+        song: of any length and rate.
+        tempo: where somebody knows it better than the tracker; beats are then laid even where they are hard to hear.
+    """
     samples = song.resampled(RATE).samples
     if len(samples) < SHORTEST * RATE or not samples.any():
         return _none()
-    return beats_from(beat_network.activations(samples))
+    return beats_from(beat_network.activations(samples), tempo)
 
 
-def beats_from(activation: np.ndarray) -> Beats:
+def beats_from(activation: np.ndarray, tempo: Tempo | None = None) -> Beats:
     """Find beats in the likelihoods ``(T, 2)`` of beats and downbeats at 60 frames a second."""
-    bars = likeliest_bars(activation, FRAMES_A_SECOND)
-    if len(bars.frames) < FEWEST or certainty(activation, bars.frames) < LEAST_CERTAIN:
+    if isinstance(tempo, str):
+        return _halved(beats_from(activation)) if tempo == "half" else _doubled(beats_from(activation))
+    tempi = None if tempo is None else (tempo * (1 - KNOWN), tempo * (1 + KNOWN))
+    bars = likeliest_bars(activation, FRAMES_A_SECOND, tempi)
+    if len(bars.frames) < FEWEST or (tempo is None and certainty(activation, bars.frames) < LEAST_CERTAIN):
         return _none()
     times = _refined(activation[:, 0], bars.frames) / FRAMES_A_SECOND
     return Beats(times, times[bars.places == 0], 60.0 / float(np.median(np.diff(times))))
@@ -44,6 +59,31 @@ def certainty(activation: np.ndarray, frames: np.ndarray) -> float:
 
 def _none() -> Beats:
     return Beats(np.zeros(0), np.zeros(0), 0.0)
+
+
+def _halved(beats: Beats) -> Beats:
+    """Leave out every second beat, never the first downbeat; bars have as many beats as before."""
+    if len(beats.times) < 2:
+        return beats
+    first, length = _bars(beats)
+    times = beats.times[first % 2 :: 2]
+    return Beats(times, times[first // 2 % length :: length], beats.tempo / 2)
+
+
+def _doubled(beats: Beats) -> Beats:
+    """Put a beat in the middle between any two; bars have as many beats as before."""
+    if len(beats.times) < 2:
+        return beats
+    first, length = _bars(beats)
+    count = 2 * len(beats.times) - 1
+    times = np.interp(np.arange(count) / 2, np.arange(len(beats.times)), beats.times)
+    return Beats(times, times[2 * first % length :: length], beats.tempo * 2)
+
+
+def _bars(beats: Beats) -> tuple[int, int]:
+    """Which beat is the first downbeat, and how many beats there are in a bar."""
+    downs = np.searchsorted(beats.times, beats.downbeats)
+    return int(downs[0]), int(np.median(np.diff(downs))) if len(downs) > 1 else len(beats.times)
 
 
 def _refined(activation: np.ndarray, frames: np.ndarray) -> np.ndarray:

@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from duende.audio.beats import track_beats
-from duende.audio.entry_keys import Crop, check_sources, content_digest, entry_keys, hashed
+from duende.audio.beats import Tempo, track_beats
+from duende.audio.entry_keys import Crop, beats_key, check_sources, content_digest, entry_keys, hashed
 from duende.audio.features import part_rows, parts_of, side_by_side
 from duende.audio.kept_arrays import Arrays, KeptArrays
 from duende.audio.music import Beats, FeatureSet, MusicFeatures
@@ -85,6 +85,7 @@ class FeatureCache:
         sources: Sources | None = None,
         crop: Crop | None = None,
         song: Song | None = None,
+        tempo: Tempo | None = None,
     ) -> HeardSong:
         """Return what is heard in a song: what is there is read, what is missing is computed and kept.
 
@@ -94,21 +95,26 @@ class FeatureCache:
             sources: where weights and foreign features are; needed for sets with MERT or Jukebox.
             crop: start and length in seconds of what is heard; None for the whole song.
             song: what decoding ``path`` and cutting it would give, where that is at hand already.
+            tempo: where somebody knows it better than the tracker.
 
         Raises:
             DuendeError: the file is no song, what the set needs beside it is not at hand, the set is of another
                 version, or the folder cannot be written.
         """
         wanted, opened = sources or Sources(), _Opened(path, crop, song)
-        beats_key, *part_keys = entry_keys(path, features, wanted, crop, self._kept)
-        kept = self._kept.get(beats_key, ("times", "downbeats", "numbers"), partial(_tracked, opened))
-        tempo, duration = (float(number) for number in kept["numbers"])
-        beats = Beats(kept["times"], kept["downbeats"], tempo)
+        key, *part_keys = entry_keys(path, features, wanted, crop, self._kept, tempo)
+        beats, duration = self._beats(key, opened, tempo)
         rows = [
             self._kept.get(key, ("rows",), partial(_extracted, opened, part, beats, wanted))["rows"]
             for key, part in zip(part_keys, parts_of(features), strict=True)
         ]
         return HeardSong(side_by_side(rows, features, beats), duration)
+
+    def beats(
+        self, path: Path, crop: Crop | None = None, song: Song | None = None, tempo: Tempo | None = None
+    ) -> Beats:
+        """Return the beats of a song alone; arguments and errors are those of :meth:`features`."""
+        return self._beats(beats_key(path, crop, tempo), _Opened(path, crop, song), tempo)[0]
 
     def holds(self, path: Path, features: FeatureSet, sources: Sources | None = None) -> bool:
         """Say whether all that is heard in a whole song is there."""
@@ -126,6 +132,12 @@ class FeatureCache:
     def size(self) -> int:
         """Bytes in the folder."""
         return self._kept.size
+
+    def _beats(self, key: str, opened: _Opened, tempo: Tempo | None) -> tuple[Beats, float]:
+        """Return the beats and the seconds of a song."""
+        kept = self._kept.get(key, ("times", "downbeats", "numbers"), partial(_tracked, opened, tempo))
+        found, duration = (float(number) for number in kept["numbers"])
+        return Beats(kept["times"], kept["downbeats"], found), duration
 
     @property
     def _kept(self) -> KeptArrays:
@@ -164,8 +176,8 @@ class _Opened:
         return song.cropped(*self._crop) if self._crop else song
 
 
-def _tracked(opened: _Opened) -> Arrays:
-    beats = track_beats(opened.song)
+def _tracked(opened: _Opened, tempo: Tempo | None) -> Arrays:
+    beats = track_beats(opened.song, tempo)
     numbers = np.array([beats.tempo, opened.song.duration])
     return {"times": np.asarray(beats.times), "downbeats": np.asarray(beats.downbeats), "numbers": numbers}
 

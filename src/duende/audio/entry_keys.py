@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from duende.audio.beats import Tempo
 from duende.audio.feature_sets import JUKEBOX
 from duende.audio.features import PRETRAINED, mert_for, parts_of
 from duende.audio.kept_arrays import Arrays, KeptArrays
@@ -24,8 +25,27 @@ Crop = tuple[float, float]
 """Start and length of a part of a song, seconds."""
 
 
+def beats_key(song: Path, crop: Crop | None, tempo: Tempo | None = None) -> str:
+    """Name the entry of the beats of a song.
+
+    Args:
+        song: the sound file.
+        crop: what of the song is heard, None for all of it.
+        tempo: that the beats are laid at, None where they are found.
+
+    Raises:
+        DuendeError: the file cannot be read.
+    """
+    return hashed(*_sound(song, crop), *_beats(tempo))
+
+
 def entry_keys(
-    song: Path, features: FeatureSet, sources: Sources, crop: Crop | None, kept: KeptArrays
+    song: Path,
+    features: FeatureSet,
+    sources: Sources,
+    crop: Crop | None,
+    kept: KeptArrays,
+    tempo: Tempo | None = None,
 ) -> tuple[str, ...]:
     """Name the entry of the beats of a song, and that of each part of a set.
 
@@ -35,16 +55,16 @@ def entry_keys(
         sources: where weights and foreign features are.
         crop: what of the song is heard, None for all of it.
         kept: where digests of weights are remembered.
+        tempo: that the beats are laid at, None where they are found.
 
     Raises:
         DuendeError: a file cannot be read, or what the set needs beside the song is not at hand.
     """
-    sound = (LAYOUT, content_digest(song), crop and tuple(map(float, crop)))
-    beats = ("beats", BEATS)
     if crop and JUKEBOX in parts_of(features):
         raise DuendeError("the features jukebox belong to whole songs; hear the whole song, or cut both files alike")
-    parts = ((part.identity, *_dependencies(part, song.stem, sources, kept)) for part in parts_of(features))
-    return tuple(hashed(*sound, *facts) for facts in (beats, *parts))
+    parts = ((part.identity, *_dependencies(part, song.stem, sources, kept, tempo)) for part in parts_of(features))
+    sound = _sound(song, crop)
+    return (beats_key(song, crop, tempo), *(hashed(*sound, *facts) for facts in parts))
 
 
 def check_sources(features: FeatureSet, sources: Sources, kept: KeptArrays) -> None:
@@ -81,6 +101,15 @@ def hashed(*facts: object) -> str:
     return hashlib.sha256(repr(facts).encode()).hexdigest()
 
 
+def _sound(song: Path, crop: Crop | None) -> tuple[object, ...]:
+    return LAYOUT, content_digest(song), crop and tuple(map(float, crop))
+
+
+def _beats(tempo: Tempo | None) -> tuple[object, ...]:
+    """Say what beats depend on beside the sound; where they are found, in the words of entries that are kept."""
+    return ("beats", BEATS) if tempo is None else ("beats", BEATS, tempo)
+
+
 def _stamp(path: Path) -> tuple[int, int]:
     """Return what changes whenever a file is written: its size, and when that was, in nanoseconds."""
     facts = path.stat()
@@ -96,7 +125,9 @@ def _digest(path: Path, size: int, changed: int) -> str:
     return digest.hexdigest()
 
 
-def _dependencies(part: FeatureSet, song: str, sources: Sources, kept: KeptArrays) -> tuple[object, ...]:
+def _dependencies(
+    part: FeatureSet, song: str, sources: Sources, kept: KeptArrays, tempo: Tempo | None
+) -> tuple[object, ...]:
     """List what the numbers of a part depend on beside the sound."""
     if part.name in PRETRAINED:
         return _weights(part, sources, kept)
@@ -104,7 +135,7 @@ def _dependencies(part: FeatureSet, song: str, sources: Sources, kept: KeptArray
         from duende.audio.jukebox import jukebox_identity
 
         return (jukebox_identity(sources.jukebox, song),)
-    return ("beats", BEATS)
+    return _beats(tempo)
 
 
 def _weights(part: FeatureSet, sources: Sources, kept: KeptArrays) -> tuple[str, str]:

@@ -10,17 +10,23 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from duende.audio.feature_sets import present
 from duende.audio.song import Song
-from duende.cli.hearing import add_hearing_arguments, chosen_cache, chosen_sources
+from duende.cli.controls import add_control_arguments, chosen_controls
+from duende.cli.excerpt import Excerpt, cropped_song, heard_excerpt
+from duende.cli.hearing import add_hearing_arguments
 from duende.cli.holding import add_holding_arguments, chosen_holding
 from duende.cli.sampling import add_sampling_arguments, chosen_sampling
 from duende.errors import DuendeError
-from duende.formats.performance import Performance
+from duende.formats.performance import Performance, Variant
 from duende.formats.writers import FORMATS, Format, chosen_formats
+from duende.motion import Motion
 from duende.systems.storage import SHIPPED, from_pretrained, shipped_folder
 
 DEMO_SONG = "demo_song.ogg"
+TOGETHER = ("html", "png")
+"""Formats that show several dances side by side."""
+SLOW = ("mp4",)
+"""Formats that several dances are written in only where somebody asks for them."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,53 +35,74 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "song", nargs="?", help="wav, mp3, ogg, flac, m4a ...; without one, a song of the project's own"
     )
     parser.add_argument("-o", "--out", default="out", help="folder for the files, named after the song")
-    parser.add_argument("--seconds", type=float, help="dance only to the first seconds of the song")
     parser.add_argument("--seed", type=int, default=0, help="another number gives another dance")
+    parser.add_argument("--variants", type=int, default=1, metavar="N", help="so many dances, of seeds that follow")
+    add_control_arguments(parser)
     add_sampling_arguments(parser)
     parser.add_argument("--style", help="a style that the model knows, see duende info; default: from the music")
     parser.add_argument("--model", default=SHIPPED, help="name or folder of a model")
     add_holding_arguments(parser)
     add_hearing_arguments(parser)
-    parser.add_argument("--formats", default=",".join(FORMATS), help="what to write, separated by commas")
+    parser.add_argument(
+        "--formats",
+        help=f"what to write, of {', '.join(FORMATS)}, separated by commas; default: all, of --variants no mp4",
+    )
 
 
 def run(options: argparse.Namespace) -> None:
     """Dance, and print where the files are."""
-    formats = chosen_formats(options.formats)
+    if options.variants < 1:
+        raise DuendeError(f"--variants {options.variants}: ask for 1 dance or more")
+    formats = _formats(options)
+    controls = chosen_controls(options)
     out = writable_folder(Path(options.out))
     path = Path(options.song) if options.song else shipped_folder("").parent / "pretrained" / DEMO_SONG
     song = Song.read(path)
-    if options.seconds is not None:
-        if not options.seconds > 0:
-            raise DuendeError(f"--seconds needs a length above 0, got {options.seconds}")
-        song = song.cropped(0, options.seconds)
+    part, _ = cropped_song(song, controls)
     dancer = from_pretrained(options.model)
     sampling = chosen_sampling(options, dancer.config.sampling)
-    held = chosen_holding(options, song.duration)
-    _say(f"listening to {path.name} ({song.duration:.0f} s)")
-    heard = chosen_cache(options).features(
-        path,
-        present(dancer.config.feature_set),
-        chosen_sources(options),
-        crop=(0, options.seconds) if options.seconds else None,
-        song=song,
-    )
-    beats = heard.beats
-    _say(f"{beats.tempo:.0f} beats a minute" if beats.tempo else "no beat found: the dance follows the sound alone")
-    with _bar("dancing") as bar:
-        motion = dancer.dance(
-            heard.features,
-            seed=options.seed,
-            sampling=sampling,
-            style=options.style,
-            held=held,
-            progress=_advance(bar),
-        )
-    frames = min(len(motion), max(1, round(song.duration * motion.fps)))
-    performance = Performance(motion.cropped(0, frames), path.stem, song, beats)
-    written = [_write(entry, performance, out / f"{_file_name(path.stem)}.{entry.name}") for entry in formats]
-    for entry, file in zip(formats, written, strict=True):
+    held = chosen_holding(options, part.duration)
+    _say(f"listening to {path.name} ({part.duration:.0f} s)")
+    excerpt = heard_excerpt(path, song, controls, options, dancer.config)
+    _say(excerpt.said)
+
+    def danced(seed: int) -> Motion:
+        with _bar("dancing" if options.variants == 1 else f"dancing, seed {seed}") as bar:
+            motion = dancer.dance(
+                excerpt.heard, seed=seed, sampling=sampling, style=options.style, held=held, progress=_advance(bar)
+            )
+        return controls.shaped(excerpt.fitted(motion), excerpt.loop_frames)
+
+    seeds = range(options.seed, options.seed + options.variants)
+    variants = tuple(Variant(f"seed {seed}", danced(seed)) for seed in seeds)
+    for entry, file in _written(variants, formats, out / _file_name(path.stem), path.stem, excerpt):
         print(f"{file}  {entry.purpose}")
+    if len(variants) > 1:
+        print(f"for one of these {len(variants)} alone, say --seed {seeds[0]} to {seeds[-1]} in place of --variants")
+
+
+def _formats(options: argparse.Namespace) -> tuple[Format, ...]:
+    if options.formats is not None:
+        return chosen_formats(options.formats)
+    return tuple(entry for entry in FORMATS.values() if options.variants == 1 or entry.name not in SLOW)
+
+
+def _written(
+    variants: tuple[Variant, ...], formats: tuple[Format, ...], place: Path, title: str, excerpt: Excerpt
+) -> list[tuple[Format, Path]]:
+    """Write what shows several dances once, and all else once for each of them."""
+    first, several = variants[0].motion, len(variants) > 1
+    together = Performance(first, title, excerpt.song, excerpt.beats, variants if several else ())
+    files = []
+    for entry in formats:
+        if not several or entry.name in TOGETHER:
+            files.append((entry, _write(entry, together, place.with_name(f"{place.name}.{entry.name}"))))
+            continue
+        for variant in variants:
+            alone = Performance(variant.motion, title, excerpt.song, excerpt.beats)
+            name = f"{place.name}-{variant.name.replace(' ', '')}.{entry.name}"
+            files.append((entry, _write(entry, alone, place.with_name(name))))
+    return files
 
 
 def writable_folder(folder: Path) -> Path:

@@ -8,12 +8,15 @@ from pathlib import Path
 
 from duende.errors import DuendeError
 from duende.formats.bvh import write_bvh
+from duende.formats.contact_sheet import write_contact_sheet
 from duende.formats.npz import write_npz
 from duende.formats.page import write_page
 from duende.formats.performance import Performance
 from duende.formats.video import write_video
 
 Progress = Callable[[int, int], None]
+VIDEO_FPS = 30.0
+"""Most frames a second of a video; of a dance with fewer it has as many."""
 
 
 @dataclass(frozen=True)
@@ -31,12 +34,16 @@ FORMATS: dict[str, Format] = {
         Format(
             "mp4",
             "video with the music",
-            lambda dance, path, progress: write_video(dance.motion, path, dance.song, progress=progress),
+            lambda dance, path, progress: write_video(
+                dance.motion, path, dance.song, min(dance.motion.fps, VIDEO_FPS), progress=progress
+            ),
         ),
         Format(
             "html",
             "3D page with the music, opens offline",
-            lambda dance, path, progress: write_page(dance.motion, path, dance.song, dance.beats, title=dance.title),
+            lambda dance, path, progress: write_page(
+                dance.motion, path, dance.song, dance.beats, dance.title
+            ),
         ),
         Format(
             "npz",
@@ -47,6 +54,11 @@ FORMATS: dict[str, Format] = {
             "bvh",
             "skeleton animation for Blender and others",
             lambda dance, path, progress: write_bvh(dance.motion, path),
+        ),
+        Format(
+            "png",
+            "contact sheet: key poses with their times",
+            lambda dance, path, progress: write_contact_sheet(dance, path),
         ),
     )
 }
