@@ -25,7 +25,7 @@ dance: $(VENV)/.dance
 	@$(BIN)/duende dance $(if $(SONG),"$(SONG)") --out "$(OUT)" $(ARGS)
 
 test: lint types
-	$(BIN)/pytest -n 2 -m "not slow" $(ARGS)
+	$(BIN)/pytest -n 2 -m "not slow and not blender and not browser" $(ARGS)
 
 lint: $(VENV)/.develop
 	$(BIN)/ruff check .
