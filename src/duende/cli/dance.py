@@ -38,6 +38,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=0, help="another number gives another dance")
     parser.add_argument("--variants", type=int, default=1, metavar="N", help="so many dances, of seeds that follow")
     add_control_arguments(parser)
+    parser.add_argument(
+        "--no-clean-up", dest="clean_up", action="store_false", help="leave trembling and sliding feet as decoded"
+    )
     add_sampling_arguments(parser)
     parser.add_argument("--style", help="a style that the model knows, see duende info; default: from the music")
     parser.add_argument("--model", default=SHIPPED, help="name or folder of a model")
@@ -69,9 +72,15 @@ def run(options: argparse.Namespace) -> None:
     def danced(seed: int) -> Motion:
         with _bar("dancing" if options.variants == 1 else f"dancing, seed {seed}") as bar:
             motion = dancer.dance(
-                excerpt.heard, seed=seed, sampling=sampling, style=options.style, held=held, progress=_advance(bar)
+                excerpt.heard,
+                seed=seed,
+                sampling=sampling,
+                style=options.style,
+                held=held,
+                clean_up=options.clean_up,
+                progress=_advance(bar),
             )
-        return controls.shaped(excerpt.fitted(motion), excerpt.loop_frames)
+        return controls.shaped(excerpt.fitted(motion, options.clean_up), excerpt.loop_frames)
 
     seeds = range(options.seed, options.seed + options.variants)
     variants = tuple(Variant(f"seed {seed}", danced(seed)) for seed in seeds)

@@ -38,10 +38,10 @@ class Excerpt:
     loop_frames: int | None
     said: str
 
-    def fitted(self, motion: Motion) -> Motion:
-        """Cut a dance to the part, or close it to a loop of its length."""
+    def fitted(self, motion: Motion, planted: bool) -> Motion:
+        """Cut a dance to the part, or close it to a loop of its length, its feet ``planted`` over the seam or not."""
         frames = max(1, round(self.song.duration * motion.fps))
-        return motion.cropped(0, frames) if self.loop_frames is None else looped(motion, frames)
+        return motion.cropped(0, frames) if self.loop_frames is None else looped(motion, frames, planted)
 
 
 def cropped_song(song: Song, controls: Controls) -> tuple[Song, Crop | None]:
