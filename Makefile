@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 OUT ?= out
 
-.PHONY: dance test lint types bench clean
+.PHONY: dance test blender browser lint types bench clean
 
 # Everything in one install call for each purpose: a package that needs torch, resolved apart from our
 # range, would pull a build of several gigabytes.
@@ -26,6 +26,13 @@ dance: $(VENV)/.dance
 
 test: lint types
 	$(BIN)/pytest -n 2 -m "not slow and not blender and not browser" $(ARGS)
+
+# Our files opened in real Blender, and in Chromium by three.js, three-vrm and glTF's validator.
+blender: $(VENV)/.develop
+	$(BIN)/pytest -m blender $(ARGS)
+
+browser: $(VENV)/.develop
+	$(BIN)/pytest -m browser $(ARGS)
 
 lint: $(VENV)/.develop
 	$(BIN)/ruff check .

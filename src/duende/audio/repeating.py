@@ -55,8 +55,8 @@ def whole_bars(
     count = len(lines) - 1
     if count < 1 or count < (bars or 1):
         raise DuendeError(
-            f"a loop of {bars or 'any'} bars does not fit: there are {max(count, 0)} whole bars from second {start:.1f} "
-            f"to second {latest:.1f}; ask for fewer, start earlier, or allow more seconds"
+            f"a loop of {bars or 'any'} bars does not fit: there are {max(count, 0)} whole bars from second "
+            f"{start:.1f} to second {latest:.1f}; ask for fewer, start earlier, or allow more seconds"
         )
     chosen = bars or min(USUAL, count)
     return Span(float(lines[0]), float(lines[chosen]), chosen)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -163,27 +164,62 @@ def _to_motion(joints: list[_Joint], values: np.ndarray, fps: float, path: Path)
 
 
 def write_bvh(motion: Motion, path: str | Path, unit: str = "cm") -> None:
-    """Write a motion; the rest pose is the skeleton's T-pose, the root stands at its rest height.
+    """Write a motion of any skeleton; the rest pose is its T-pose, with the root at the origin.
+
+    The root's offset is zero, since some programs add it to the root's position and others replace it. Joints come
+    depth first, as the hierarchy has them. The frame time has all digits of a double, so that a reader finds the very
+    frame rate. Angles go on from frame to frame without jumps of a whole or half turn, so that programs may
+    interpolate them.
 
     Args:
-        motion: what to write.
+        motion: what to write; spaces in names of joints become underscores.
         path: of the file.
         unit: ``"cm"`` (what most tools expect) or ``"m"``.
 
     Raises:
-        DuendeError: the unit is unknown or the file cannot be written.
+        DuendeError: the unit is unknown, two joints have one name, or the file cannot be written.
     """
     if unit not in UNITS:
         raise DuendeError(f"a unit is one of {', '.join(UNITS)}, got {unit!r}")
     scale, skeleton = UNITS[unit], motion.skeleton
     order = _depth_first(skeleton)
-    lines = ["HIERARCHY", *_joint_lines(skeleton, 0, scale, 0)]
-    lines += ["MOTION", f"Frames: {len(motion)}", f"Frame Time: {1.0 / motion.fps:.8f}"]
-    angles = [Rotation.from_quat(motion.rotations[:, joint]).as_euler("ZXY", degrees=True) for joint in order]
-    table = np.concatenate([motion.root * scale, *angles], axis=1)
+    lines = ["HIERARCHY", *_joint_lines(skeleton, _file_names(skeleton), 0, scale, 0)]
+    lines += ["MOTION", f"Frames: {len(motion)}", f"Frame Time: {1.0 / float(motion.fps)!r}"]
+    angles = _continuous_angles(motion.rotations[:, order])
+    table = np.concatenate([motion.root * scale, angles.reshape(len(motion), -1)], axis=1)
     with replacing(path) as temporary, temporary.open("w", encoding="utf-8") as file:
         file.write("\n".join(lines) + "\n")
         np.savetxt(file, table, fmt="%.5f")
+
+
+def _file_names(skeleton: Skeleton) -> list[str]:
+    names = ["_".join(name.split()) for name in skeleton.names]
+    for name in names:
+        if not name or names.count(name) > 1:
+            raise DuendeError(f"a BVH file needs a name of its own for each joint, {name!r} is not; rename that joint")
+    return names
+
+
+def _continuous_angles(rotations: np.ndarray) -> np.ndarray:
+    """Turn local quaternions ``(T, J, 4)`` into Z, X and Y angles ``(T, J, 3)`` in degrees, continuous in time.
+
+    A rotation has two triples of such angles, each up to whole turns: the one nearest to the frame before is taken.
+    """
+    frames, joints = rotations.shape[:2]
+    with warnings.catch_warnings():
+        # Where the first and the last axis coincide scipy sets one angle to zero, says so, and the rotation is right.
+        warnings.filterwarnings("ignore", message="Gimbal lock")
+        first = Rotation.from_quat(rotations.reshape(-1, 4)).as_euler("ZXY", degrees=True)
+    first = first.reshape(frames, joints, 3)
+    both = np.stack([first, first * [1, -1, 1] + 180.0])
+    angles = first.copy()
+    every = np.arange(joints)
+    for frame in range(1, frames):
+        before = angles[frame - 1]
+        choices = both[:, frame] + 360.0 * np.round((before - both[:, frame]) / 360.0)
+        nearest = np.abs(choices - before).sum(axis=-1).argmin(axis=0)
+        angles[frame] = choices[nearest, every]
+    return angles
 
 
 def _depth_first(skeleton: Skeleton) -> list[int]:
@@ -195,23 +231,21 @@ def _depth_first(skeleton: Skeleton) -> list[int]:
     return order
 
 
-def _joint_lines(skeleton: Skeleton, joint: int, scale: float, depth: int) -> list[str]:
+def _joint_lines(skeleton: Skeleton, names: list[str], joint: int, scale: float, depth: int) -> list[str]:
     indent = "\t" * depth
-    offset = skeleton.offsets[joint] * scale
+    offset = skeleton.offsets[joint] * scale if depth else np.zeros(3)
     children = skeleton.children[joint]
-    kind = "JOINT" if depth else "ROOT"
     position = "" if depth else "Xposition Yposition Zposition "
     lines = [
-        f"{indent}{kind} {skeleton.names[joint]}",
+        f"{indent}{'JOINT' if depth else 'ROOT'} {names[joint]}",
         f"{indent}{{",
         f"{indent}\tOFFSET {offset[0]:.6f} {offset[1]:.6f} {offset[2]:.6f}",
         f"{indent}\tCHANNELS {3 if depth else 6} {position}Zrotation Xrotation Yrotation",
     ]
     for child in children:
-        lines += _joint_lines(skeleton, child, scale, depth + 1)
+        lines += _joint_lines(skeleton, names, child, scale, depth + 1)
     if not children:
-        length = max(float(np.linalg.norm(offset)), 1e-6)
-        end = offset / length * END_LENGTH * scale
+        end = _end_direction(skeleton.offsets[joint]) * END_LENGTH * scale
         lines += [
             f"{indent}\tEnd Site",
             f"{indent}\t{{",
@@ -219,3 +253,11 @@ def _joint_lines(skeleton: Skeleton, joint: int, scale: float, depth: int) -> li
             f"{indent}\t}}",
         ]
     return [*lines, f"{indent}}}"]
+
+
+def _end_direction(offset: np.ndarray) -> np.ndarray:
+    """The axis nearest to a bone at rest: up for a head, sideways for hands, forward for toes; up for no bone."""
+    axis = int(np.abs(offset).argmax()) if offset.any() else 1
+    direction = np.zeros(3)
+    direction[axis] = np.sign(offset[axis]) or 1.0
+    return direction
