@@ -11,12 +11,15 @@ from functools import lru_cache
 from importlib import resources
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.spatial.transform import Rotation
 
 from duende.errors import DuendeError
 from duende.motion import SMPL24, Motion
 
 ASSET = "assets/body.npz"
+SRGB_GAMMA, SRGB_KNEE, SRGB_SLOPE, SRGB_SHIFT = 2.4, 0.04045, 12.92, 0.055
+"""Of the sRGB curve (IEC 61966-2-1)."""
 BLOCK = 128
 """Frames skinned at a time: keeps the working set small whatever the length of the dance."""
 
@@ -132,3 +135,10 @@ def load_body() -> Body:
             weights=stored["weights"].astype(np.float32) / 255.0,
             colours=stored["colours"],
         )
+
+
+def linear_colours(colours: ArrayLike) -> np.ndarray:
+    """Turn sRGB ``(..., 3)`` from 0 to 255 into linear colours from 0 to 1, as scene formats have them."""
+    shares = np.asarray(colours) / 255.0
+    curved = ((shares + SRGB_SHIFT) / (1 + SRGB_SHIFT)) ** SRGB_GAMMA
+    return np.where(shares <= SRGB_KNEE, shares / SRGB_SLOPE, curved)

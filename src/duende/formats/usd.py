@@ -14,15 +14,13 @@ import numpy as np
 from duende import __version__
 from duende.errors import DuendeError
 from duende.files import replacing
-from duende.formats.body import Body, load_body
+from duende.formats.body import Body, linear_colours, load_body
 from duende.motion import SMPL24, Motion, Skeleton
 from duende.motion.kinematics import continuous_quaternions
 
 SUFFIXES = (".usda", ".usdc", ".usd")
 DECIMALS = 6
 """Of metres and quaternions: a micrometre, and a fingertip that is off by as little."""
-SRGB_GAMMA, SRGB_KNEE, SRGB_SLOPE, SRGB_SHIFT = 2.4, 0.04045, 12.92, 0.055
-"""Of the sRGB curve (IEC 61966-2-1)."""
 
 
 def write_usd(motion: Motion, path: str | Path, title: str = "dance") -> None:
@@ -44,7 +42,7 @@ def write_usd(motion: Motion, path: str | Path, title: str = "dance") -> None:
     """
     if Path(path).suffix.lower() not in SUFFIXES:
         raise DuendeError(f"{path}: the name of a USD file ends in {', '.join(SUFFIXES)}; rename it")
-    pxr = _usd()
+    pxr = require_usd()
     skeleton = motion.skeleton
     on_own_bones = skeleton.names == SMPL24.names and np.allclose(skeleton.offsets, SMPL24.offsets)
     body = load_body() if on_own_bones else None
@@ -65,8 +63,12 @@ def write_usd(motion: Motion, path: str | Path, title: str = "dance") -> None:
         stage.GetRootLayer().Export(str(temporary))
 
 
-def _usd() -> Any:
-    """Load USD's Python package with the modules that are used here."""
+def require_usd() -> Any:
+    """Load USD's Python package with the modules that are used here.
+
+    Raises:
+        DuendeError: it is not installed.
+    """
     try:
         import pxr  # type: ignore[import-not-found, import-untyped, unused-ignore]
         from pxr import Gf, Tf, Usd, UsdGeom, UsdSkel, Vt  # noqa: F401
@@ -147,7 +149,7 @@ def _mesh(pxr: Any, stage: Any, rig: Any, body: Body, standing: np.ndarray) -> N
     mesh.CreateNormalsAttr(pxr.Vt.Vec3fArray.FromNumpy(_rounded(body.normals)))
     mesh.SetNormalsInterpolation(pxr.UsdGeom.Tokens.vertex)
     colour = mesh.CreateDisplayColorPrimvar(pxr.UsdGeom.Tokens.vertex)
-    colour.Set(pxr.Vt.Vec3fArray.FromNumpy(_rounded(_linear(body.colours))))
+    colour.Set(pxr.Vt.Vec3fArray.FromNumpy(_rounded(linear_colours(body.colours))))
     binding = pxr.UsdSkel.BindingAPI.Apply(mesh.GetPrim())
     binding.CreateSkeletonRel().SetTargets([rig.GetPath()])
     binding.CreateGeomBindTransformAttr(pxr.Gf.Matrix4d(1))
@@ -156,13 +158,6 @@ def _mesh(pxr: Any, stage: Any, rig: Any, body: Body, standing: np.ndarray) -> N
     binding.CreateJointIndicesPrimvar(False, carriers).Set(pxr.Vt.IntArray.FromNumpy(joints))
     weights = np.ascontiguousarray(body.weights.reshape(-1))
     binding.CreateJointWeightsPrimvar(False, carriers).Set(pxr.Vt.FloatArray.FromNumpy(weights))
-
-
-def _linear(colours: np.ndarray) -> np.ndarray:
-    """Turn sRGB ``(V, 3)`` uint8 into linear colour from 0 to 1, as USD has it."""
-    shares = colours / 255.0
-    curved = ((shares + SRGB_SHIFT) / (1 + SRGB_SHIFT)) ** SRGB_GAMMA
-    return np.where(shares <= SRGB_KNEE, shares / SRGB_SLOPE, curved)
 
 
 def _boxes(motion: Motion, body: Body | None) -> np.ndarray:
