@@ -88,10 +88,12 @@ def main() -> None:
             timed(lambda: dancer.choreograph(features), options.runs),
         ),
         ("codes to rotations", timed(lambda: dancer.perform(codes), options.runs)),
-        ("landing on beats, planting feet", timed(lambda: finished(motion, beats.times), options.runs)),
+        ("clean-up, landing on beats", timed(lambda: finished(motion, beats.times), options.runs)),
     ]
     with tempfile.TemporaryDirectory() as folder:
         for name, entry in FORMATS.items():
+            if not entry.usual:
+                continue
             path = Path(folder) / f"dance.{name}"
             rows.append((f"writing {name}", timed(lambda e=entry, p=path: e.write(performance, p, None), options.runs)))  # type: ignore[misc]
     single = timed(lambda: dancer.choreograph(features, sampling=alone), options.runs)
