@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -210,3 +211,22 @@ def test_in_three_js(wavy_motion: Motion, tmp_path: Path, request: pytest.Fixtur
     for frame, seen in zip(FRAMES, report["frames"], strict=True):
         assert np.abs(np.array(seen["joints"]) - wavy_motion.positions[frame]).max() < 1e-3
         assert np.abs(np.array(seen["points"]) - load_body().skin_frame(wavy_motion, frame)[chosen]).max() < 1e-3
+
+
+@pytest.mark.parametrize(
+    ("json", "said"),
+    [
+        (b'{"asset": {"version": "2.0"}, "nodes": [{"translation": [NaN, 0, 0]}]}', "NaN"),
+        (b'{"buffers": [3]}', "no scene"),
+        (b'{"buffers": {}}', "no scene"),
+        (b"[]", "no scene"),
+        (b'{"extensionsUsed": ["EXT_meshopt_compression"], "buffers": [{}, {}]}', "meshopt"),
+        (b'{"buffers": [{"uri": "body.bin"}]}', "other files"),
+    ],
+)
+def test_files_that_are_no_whole_scene_are_refused(json: bytes, said: str, tmp_path: Path) -> None:
+    text = json + b" " * (-len(json) % 4)
+    file = tmp_path / "figure.glb"
+    file.write_bytes(struct.pack("<4sII", b"glTF", 2, 20 + len(text)) + struct.pack("<I4s", len(text), b"JSON") + text)
+    with pytest.raises(DuendeError, match=said):
+        read_document(file)

@@ -38,7 +38,7 @@ def write_glb(motion: Motion, path: str | Path, title: str = "dance") -> None:
         DuendeError: the motion is on other joints or other bones, or the file cannot be written.
     """
     _check(motion)
-    name = _name(title)
+    name = " ".join(title.split()) or "dance"
     body = load_body()
     standing = np.array([0.0, SMPL24.rest_height + body.sole, 0.0])
     document = Document({"asset": {"version": "2.0", "generator": f"duende {__version__}"}, "scene": 0})
@@ -66,11 +66,6 @@ def _check(motion: Motion) -> None:
             "the figure in a glTF file has SMPL's proportions, and this motion is on bones of other lengths; "
             "give the dance that was made for SMPL24, or write it on the character it was fitted to"
         )
-
-
-def _name(title: str) -> str:
-    """As one line that can be written as text; file names may hold what cannot."""
-    return " ".join(title.encode("utf-8", "replace").decode("utf-8").split()) or "dance"
 
 
 def _skin(document: Document, joints: list[int], standing: np.ndarray) -> int:

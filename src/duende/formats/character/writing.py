@@ -46,9 +46,7 @@ def write_character(character: Character, dance: Motion, path: str | Path, title
         places, rotations[node], _ = split(matrices)
         if node == character.nodes["pelvis"] or _strays(places, character.tree.locals[node, :3, 3]):
             translations[node] = places
-    # Names of files may hold what cannot be written as text.
-    name = title.encode("utf-8", "replace").decode("utf-8")
-    add_animation(document, name, dance.fps, rotations, translations)
+    add_animation(document, title, dance.fps, rotations, translations)
     write_document(document, path)
 
 

@@ -18,6 +18,7 @@ from duende.files import replacing
 
 MAGIC, VERSION = b"glTF", 2
 JSON_CHUNK, BINARY_CHUNK = b"JSON", b"BIN\x00"
+MESHOPT = "EXT_meshopt_compression"
 MOST_BYTES = 512 * 2**20
 """Larger files are refused: no viewer of characters opens them, and they are read whole."""
 COMPONENTS = {5120: np.int8, 5121: np.uint8, 5122: np.int16, 5123: np.uint16, 5125: np.uint32, 5126: np.float32}
@@ -146,15 +147,21 @@ def _parsed(data: bytes, path: Path) -> Document:
             size, kind = struct.unpack_from("<I4s", data, at)
             chunks.setdefault(kind, data[at + 8 : at + 8 + size])
             at += 8 + size
-        found = json.loads(chunks[JSON_CHUNK].decode("utf-8"))
-        if not isinstance(found, dict):
-            raise ValueError("its JSON is no object")
+        found = json.loads(chunks[JSON_CHUNK].decode("utf-8"), parse_constant=_no_number)
+        buffers = found.get("buffers", []) if isinstance(found, dict) else None
+        if not isinstance(buffers, list) or not all(isinstance(buffer, dict) for buffer in buffers):
+            raise ValueError("its JSON is no scene")
     except (struct.error, KeyError, ValueError, RecursionError) as error:
         raise DuendeError(f"{path} is a damaged glTF file ({error}); export it again") from error
-    buffers = found.get("buffers", [])
+    if MESHOPT in found.get("extensionsUsed", []):
+        raise DuendeError(f"{path} is compressed with meshopt, which is not read; export it without compression")
     if len(buffers) > 1 or any("uri" in buffer for buffer in buffers):
         raise DuendeError(f"{path} keeps its data in other files; export it as one glTF Binary (.glb)")
     return Document(found, bytearray(chunks.get(BINARY_CHUNK, b"")))
+
+
+def _no_number(name: str) -> float:
+    raise ValueError(f"it holds {name}, which is no number")
 
 
 def write_document(document: Document, path: str | Path) -> None:
@@ -166,9 +173,11 @@ def write_document(document: Document, path: str | Path) -> None:
     binary = bytes(document.binary) + b"\x00" * (-len(document.binary) % 4)
     if binary:
         document.json["buffers"] = [{"byteLength": len(binary)}]
-    text = json.dumps(document.json, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode("utf-8")
-    text += b" " * (-len(text) % 4)
-    chunks = [(JSON_CHUNK, text), *([(BINARY_CHUNK, binary)] if binary else [])]
+    text = json.dumps(document.json, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    # Names that came out of a file system may hold what UTF-8 cannot.
+    encoded = text.encode("utf-8", "replace")
+    encoded += b" " * (-len(encoded) % 4)
+    chunks = [(JSON_CHUNK, encoded), *([(BINARY_CHUNK, binary)] if binary else [])]
     length = 12 + sum(8 + len(chunk) for _, chunk in chunks)
     with replacing(path) as temporary, temporary.open("wb") as file:
         file.write(struct.pack("<4sII", MAGIC, VERSION, length))
