@@ -14,10 +14,13 @@ from scipy.spatial.transform import Rotation
 
 from duende.cli.main import main
 from duende.cli.sampling import add_sampling_arguments, chosen_sampling
+from duende.formats.body import load_body
+from duende.formats.bvh import read_bvh
+from duende.formats.gltf.document import read_document
 from duende.formats.npz import read_npz, write_npz
 from duende.formats.writers import FORMATS
 from duende.models.sampling import Sampling
-from duende.motion import Motion
+from duende.motion import SMPL24, Motion
 
 
 @pytest.fixture(scope="module")
@@ -37,11 +40,39 @@ def run(*arguments: str | Path) -> int:
 def test_a_song_becomes_all_files(song: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("dance", song, "--out", tmp_path, "--model", "debug", "--seconds", 2) == 0
     names = sorted(file.name for file in tmp_path.iterdir())
-    assert names == sorted(f"Mi canción.{suffix}" for suffix in FORMATS)
+    assert names == sorted(f"Mi canción.{entry.name}" for entry in FORMATS.values() if entry.usual)
     printed = capsys.readouterr().out
     assert all(name in printed for name in names)
     motion = read_npz(tmp_path / "Mi canción.npz")
     assert len(motion) == 120
+
+
+def test_files_stand_on_the_same_floor_their_soles_at_height_0(song: Path, tmp_path: Path) -> None:
+    common = ("--model", "debug", "--seconds", 3, "--formats", "npz,bvh,glb")
+    assert run("dance", song, "-o", tmp_path, *common) == 0
+    motion = read_npz(tmp_path / "Mi canción.npz")
+    body = load_body()
+    lowest = motion.positions[:, list(SMPL24.feet), 1].min(axis=1)
+    assert np.percentile(lowest, 20) == pytest.approx(body.sole, abs=0.01)
+    other = read_bvh(tmp_path / "Mi canción.bvh")
+    np.testing.assert_allclose(other.root / 100, motion.root, atol=1e-4)
+    figure = read_document(tmp_path / "Mi canción.glb")
+    moves = next(c for c in figure.json["animations"][0]["channels"] if c["target"]["path"] == "translation")
+    place = figure.array(figure.json["animations"][0]["samplers"][moves["sampler"]]["output"])
+    np.testing.assert_allclose(place, motion.root, atol=1e-4)
+
+
+def test_a_character_dances_in_its_own_file(song: Path, tmp_path: Path, shared_data: Path) -> None:
+    rig = shared_data / "characters" / "human-male.glb"
+    common = ("--model", "debug", "--seconds", 2, "--character", rig, "-o", tmp_path)
+    assert run("dance", song, *common, "--formats", "glb,bvh,npz,vrma") == 0
+    names = {node.get("name") for node in read_document(rig).json["nodes"]}
+    figure = read_document(tmp_path / "Mi canción.glb")
+    assert {node.get("name") for node in figure.json["nodes"]} == names
+    assert len(figure.json["animations"]) == 1
+    thigh = read_bvh(tmp_path / "Mi canción.bvh").skeleton
+    length = np.linalg.norm(thigh.offsets[thigh.index("left_knee")]) / 100
+    assert length != pytest.approx(np.linalg.norm(SMPL24.offsets[SMPL24.index("left_knee")]), abs=0.01)
 
 
 def test_the_same_seed_gives_the_same_dance(song: Path, tmp_path: Path) -> None:
@@ -63,6 +94,22 @@ def fails(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> str:
     message = capsys.readouterr().err.strip().splitlines()[-1]
     assert message.startswith("duende: ")
     return message
+
+
+def test_mistakes_about_characters_and_formats_end_in_one_sentence(
+    song: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    common = ("dance", song, "-o", tmp_path / "out", "--model", "debug", "--seconds", 2)
+    assert "add --character" in fails(capsys, *common, "--bones", "names.yaml")
+    assert "no file" in fails(capsys, *common, "--character", tmp_path / "nobody.glb")
+    assert "not a binary glTF" in fails(capsys, *common, "--character", song)
+    huge = tmp_path / "huge.glb"
+    with huge.open("wb") as file:
+        file.truncate(2 * 2**30)
+    assert "2048 MiB" in fails(capsys, *common, "--character", huge)
+    monkeypatch.setenv("DUENDE_BLENDER", str(tmp_path / "no-blender"))
+    assert "needs Blender" in fails(capsys, *common, "--formats", "fbx")
+    assert not (tmp_path / "out").exists()
 
 
 def test_mistakes_end_in_one_sentence(song: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

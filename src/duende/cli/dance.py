@@ -6,17 +6,19 @@ import argparse
 import re
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from tqdm import tqdm
 
 from duende.audio.song import Song
 from duende.cli.controls import add_control_arguments, chosen_controls
-from duende.cli.excerpt import Excerpt, cropped_song, heard_excerpt
+from duende.cli.excerpt import cropped_song, heard_excerpt
 from duende.cli.hearing import add_hearing_arguments
 from duende.cli.holding import add_holding_arguments, chosen_holding
 from duende.cli.sampling import add_sampling_arguments, chosen_sampling
 from duende.errors import DuendeError
+from duende.formats.character import Character, read_character
 from duende.formats.performance import Performance, Variant
 from duende.formats.writers import FORMATS, Format, chosen_formats
 from duende.motion import Motion
@@ -46,9 +48,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", default=SHIPPED, help="name or folder of a model")
     add_holding_arguments(parser)
     add_hearing_arguments(parser)
+    parser.add_argument("--character", metavar="FILE", help="a rigged character of your own, .glb or .vrm, that dances")
+    parser.add_argument(
+        "--bones", metavar="YAML", help="which bone of the character is which, where its names are not known"
+    )
+    usual = ",".join(entry.name for entry in FORMATS.values() if entry.usual)
     parser.add_argument(
         "--formats",
-        help=f"what to write, of {', '.join(FORMATS)}, separated by commas; default: all, of --variants no mp4",
+        help=f"what to write, of {', '.join(FORMATS)}, separated by commas; default: {usual}, of --variants no mp4",
     )
 
 
@@ -58,6 +65,7 @@ def run(options: argparse.Namespace) -> None:
         raise DuendeError(f"--variants {options.variants}: ask for 1 dance or more")
     formats = _formats(options)
     controls = chosen_controls(options)
+    character = _character(options)
     out = writable_folder(Path(options.out))
     path = Path(options.song) if options.song else shipped_folder("").parent / "pretrained" / DEMO_SONG
     song = Song.read(path)
@@ -84,31 +92,48 @@ def run(options: argparse.Namespace) -> None:
 
     seeds = range(options.seed, options.seed + options.variants)
     variants = tuple(Variant(f"seed {seed}", danced(seed)) for seed in seeds)
-    for entry, file in _written(variants, formats, out / _file_name(path.stem), path.stem, excerpt):
+    show = partial(
+        Performance,
+        title=path.stem,
+        song=excerpt.song,
+        beats=excerpt.beats,
+        character=character,
+        loop=excerpt.loop_frames is not None,
+    )
+    for entry, file in _written(variants, formats, out / _file_name(path.stem), show):
         print(f"{file}  {entry.purpose}")
     if len(variants) > 1:
         print(f"for one of these {len(variants)} alone, say --seed {seeds[0]} to {seeds[-1]} in place of --variants")
 
 
 def _formats(options: argparse.Namespace) -> tuple[Format, ...]:
-    if options.formats is not None:
-        return chosen_formats(options.formats)
-    return tuple(entry for entry in FORMATS.values() if options.variants == 1 or entry.name not in SLOW)
+    formats = chosen_formats(options.formats)
+    if options.formats is None and options.variants > 1:
+        return tuple(entry for entry in formats if entry.name not in SLOW)
+    return formats
+
+
+def _character(options: argparse.Namespace) -> Character | None:
+    if options.character is None:
+        if options.bones is not None:
+            raise DuendeError(f"--bones {options.bones} needs a character whose bones it names; add --character")
+        return None
+    return read_character(options.character, options.bones)
 
 
 def _written(
-    variants: tuple[Variant, ...], formats: tuple[Format, ...], place: Path, title: str, excerpt: Excerpt
+    variants: tuple[Variant, ...], formats: tuple[Format, ...], place: Path, show: Callable[..., Performance]
 ) -> list[tuple[Format, Path]]:
     """Write what shows several dances once, and all else once for each of them."""
-    first, several = variants[0].motion, len(variants) > 1
-    together = Performance(first, title, excerpt.song, excerpt.beats, variants if several else ())
+    several = len(variants) > 1
+    together = show(variants[0].motion, variants=variants if several else ())
+    each = [show(variant.motion) for variant in variants]
     files = []
     for entry in formats:
         if not several or entry.name in TOGETHER:
             files.append((entry, _write(entry, together, place.with_name(f"{place.name}.{entry.name}"))))
             continue
-        for variant in variants:
-            alone = Performance(variant.motion, title, excerpt.song, excerpt.beats)
+        for variant, alone in zip(variants, each, strict=True):
             name = f"{place.name}-{variant.name.replace(' ', '')}.{entry.name}"
             files.append((entry, _write(entry, alone, place.with_name(name))))
     return files

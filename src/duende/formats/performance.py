@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
 
 from duende.audio.music import Beats
 from duende.audio.song import Song
+from duende.formats.body import load_body
+from duende.formats.character import Character
 from duende.motion import Motion
 
 
@@ -26,7 +31,10 @@ class Performance:
         title: shown as it is.
         song: what it dances to, from its first frame.
         beats: of the song.
-        variants: other dances to the song, to choose from, as long as ``motion`` and at its rate; empty for none.
+        variants: dances to the song to choose from, ``motion`` the first of them, as long as it and at its rate; empty
+            for none.
+        character: who dances; None for the project's own mannequin.
+        loop: whether the first frame comes after the last.
     """
 
     motion: Motion
@@ -34,3 +42,27 @@ class Performance:
     song: Song | None = None
     beats: Beats | None = None
     variants: tuple[Variant, ...] = ()
+    character: Character | None = None
+    loop: bool = False
+
+    @cached_property
+    def on_character(self) -> Motion:
+        """The dance at the proportions of the character, its feet standing at the character's own leg length."""
+        return self.motion if self.character is None else self.character.dance(self.motion, cyclic=self.loop)
+
+    @cached_property
+    def mannequin(self) -> Motion:
+        """The dance of the project's own figure, soles at height 0 as files have it: in dances, joints of feet are."""
+        return raised(self.motion, load_body().sole)
+
+    @cached_property
+    def figure(self) -> Motion:
+        """The dance of the character, or of the mannequin where there is none, soles at height 0."""
+        if self.character is None:
+            return self.mannequin
+        return raised(self.on_character, self.character.soles.depth)
+
+
+def raised(motion: Motion, height: float) -> Motion:
+    """Lift a dance by ``height`` metres."""
+    return replace(motion, root=motion.root + np.array([0.0, height, 0.0]))

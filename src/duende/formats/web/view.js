@@ -1,0 +1,95 @@
+// What the page shows at a time, and how the user changes it.
+import { CharacterError, carriedCharacter, dispose, openCharacter } from "./character.js";
+import { Labels } from "./labels.js";
+
+const element = (name) => document.getElementById(name);
+let fading = 0;
+
+export function notice(sentence, small = false) {
+  const box = element("notice");
+  box.textContent = sentence;
+  box.classList.toggle("small", small);
+  box.hidden = false;
+  clearTimeout(fading);
+  if (small) fading = setTimeout(() => (box.hidden = true), 8000);
+}
+
+export class View {
+  constructor(page, clock, troupe, stage) {
+    Object.assign(this, { page, clock, troupe, stage });
+    this.labels = new Labels(troupe, (index) => this.choose(index));
+    this.shown = -1;
+  }
+
+  // Bring everything to the clock's time; true where something moved.
+  update() {
+    const { time } = this.clock;
+    if (time === this.shown) return false;
+    this.shown = time;
+    this.troupe.show(time);
+    this.stage.look(time);
+    return true;
+  }
+
+  refresh() {
+    this.shown = -1;
+  }
+
+  draw(moved) {
+    if (this.stage.render(moved)) this.labels.update(this.stage.camera, this.clock.time);
+  }
+
+  choose(index) {
+    if (index !== null && index >= this.troupe.dancers.length) return;
+    this.troupe.choose(index);
+    this.refreshed();
+    this.stage.reset(this.clock.time);
+  }
+
+  // After a change of who dances.
+  refreshed() {
+    const { troupe, page } = this;
+    this.labels.choose();
+    this.controls.showFeet();
+    this.controls.showFigure(troupe);
+    element("chosen").textContent = troupe.chosen === null ? "" : `${troupe.dancers[troupe.chosen].dance.name} · `;
+    element("tempo").textContent = page.tempo ? `${Math.round(page.tempo)} bpm · ` : "";
+    this.refresh();
+  }
+
+  wear() {
+    this.troupe.wear(!this.troupe.wearing);
+    this.refreshed();
+  }
+
+  cast(character) {
+    const before = this.troupe.cast(character);
+    if (before) dispose(before);
+    this.refreshed();
+  }
+
+  // What a character is fitted to.
+  danced() {
+    return { skeleton: this.troupe.dancers[this.troupe.lead].dance.skeleton, sole: this.page.sole };
+  }
+
+  // Let the character in a file dance; what is wrong with it is said in the page.
+  async open(file) {
+    notice(`Reading ${file.name} …`, true);
+    try {
+      this.cast(await openCharacter(file, this.danced()));
+      notice(`${file.name} dances.`, true);
+    } catch (error) {
+      notice(`${file.name} ${error instanceof CharacterError ? error.message : `cannot be shown (${error.message}).`}`, true);
+    }
+  }
+
+  async carried() {
+    if (!this.page.character) return;
+    try {
+      this.cast(await carriedCharacter(this.page.character, this.danced()));
+    } catch (error) {
+      notice(`The character in this page ${error.message}`, true);
+    }
+  }
+}
