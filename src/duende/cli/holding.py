@@ -11,6 +11,7 @@ from duende.errors import DuendeError
 from duende.formats.load import load_mocap
 from duende.motion import SMPL24, Motion
 from duende.motion.holding import HeldMotion, carried_by
+from duende.motion.retargeting import on_floor
 
 GROUPS = {
     "all": tuple(range(len(SMPL24))),
@@ -42,7 +43,8 @@ def chosen_holding(options: argparse.Namespace, seconds: float) -> HeldMotion | 
         if options.hold:
             raise DuendeError(f"--hold {options.hold[0]} needs a dance to hold it of; name one with --given")
         return None
-    given = load_mocap(Path(options.given))
+    # Soles stand at height 0 in files; in dances joints of the feet do.
+    given = on_floor(load_mocap(Path(options.given)))
     frames = max(1, round(seconds * given.fps))
     joints = np.zeros((frames, len(SMPL24)), dtype=bool)
     for wish in options.hold or [f"all:0-{min(given.duration, seconds):g}"]:

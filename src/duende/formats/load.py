@@ -66,7 +66,7 @@ def _read(path: Path, fps: float | None, skip_first: bool) -> tuple[Motion, floa
 def _from_bvh(path: Path, fps: float | None, skip_first: bool) -> tuple[Motion, float]:
     source = read_bvh(path, fps, ends=True)
     if set(SMPL24.names) <= set(source.skeleton.names):
-        return on_floor(_ours(source)), 0.0
+        return _ours(source), 0.0
     names = source.skeleton.names
     skipped = 0
     if skip_first and len(source) > 2 and _apart(source):
