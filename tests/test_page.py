@@ -395,9 +395,8 @@ def test_sound_and_motion_stay_within_a_frame_for_three_minutes(wavy_motion: Mot
         tmp_path / "dance.html", WATCH + "return { rows: await play(0, 179), clicks, length };", seconds=280
     )
     error = apart(report["rows"])
-    print(
-        f"{len(error)} frames, {1000 * np.abs(error).max():.1f} ms at most, {1000 * error.mean():.2f} ms on the whole"
-    )
+    most, usual = 1000 * np.abs(error).max(), 1000 * np.quantile(np.abs(error), 0.99)
+    print(f"{len(error)} frames apart by {most:.1f} ms at most, 99 % by less than {usual:.2f} ms")
     check_sound(report, 180)
     assert len(error) > 500 and np.abs(error).max() < FRAME
 

@@ -52,7 +52,7 @@ def _video(dance: Performance, path: Path, progress: Progress | None) -> None:
 
 def _page(dance: Performance, path: Path, progress: Progress | None) -> None:
     character = None
-    if dance.character is not None and not dance.variants:
+    if dance.character is not None:
         with tempfile.TemporaryDirectory(prefix="duende-") as folder:
             figure = Path(folder) / "character.glb"
             _figure(dance, figure, None)

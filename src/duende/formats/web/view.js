@@ -52,8 +52,9 @@ export class View {
     this.labels.choose();
     this.controls.showFeet();
     this.controls.showFigure(troupe);
-    element("chosen").textContent = troupe.chosen === null ? "" : `${troupe.dancers[troupe.chosen].dance.name} · `;
-    element("tempo").textContent = page.tempo ? `${Math.round(page.tempo)} bpm · ` : "";
+    const name = troupe.chosen === null ? "" : troupe.dancers[troupe.chosen].dance.name;
+    element("chosen").textContent = name;
+    element("tempo").textContent = (name && " · ") + (page.tempo ? `${Math.round(page.tempo)} bpm · ` : "");
     this.refresh();
   }
 
