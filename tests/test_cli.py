@@ -62,6 +62,15 @@ def test_files_stand_on_the_same_floor_their_soles_at_height_0(song: Path, tmp_p
     np.testing.assert_allclose(place, motion.root, atol=1e-4)
 
 
+def test_bvh_files_are_in_the_unit_that_is_asked_for(song: Path, tmp_path: Path) -> None:
+    heights = {}
+    for unit in ("cm", "m"):
+        common = ("--model", "debug", "--seconds", 2, "--formats", "bvh", "--bvh-unit", unit)
+        assert run("dance", song, "-o", tmp_path / unit, *common) == 0
+        heights[unit] = read_bvh(tmp_path / unit / "Mi canción.bvh").root[:, 1]
+    np.testing.assert_allclose(heights["cm"], 100 * heights["m"], atol=1e-2)
+
+
 def test_a_character_dances_in_its_own_file(song: Path, tmp_path: Path, shared_data: Path) -> None:
     rig = shared_data / "characters" / "human-male.glb"
     common = ("--model", "debug", "--seconds", 2, "--character", rig, "-o", tmp_path)

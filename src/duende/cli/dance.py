@@ -18,6 +18,7 @@ from duende.cli.hearing import add_hearing_arguments
 from duende.cli.holding import add_holding_arguments, chosen_holding
 from duende.cli.sampling import add_sampling_arguments, chosen_sampling
 from duende.errors import DuendeError
+from duende.formats.bvh import UNITS
 from duende.formats.character import Character, read_character
 from duende.formats.performance import Performance, Variant
 from duende.formats.writers import FORMATS, Format, chosen_formats
@@ -52,6 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--bones", metavar="YAML", help="which bone of the character is which, where its names are not known"
     )
+    parser.add_argument("--bvh-unit", choices=UNITS, default="cm", help="most programs expect centimetres")
     usual = ",".join(entry.name for entry in FORMATS.values() if entry.usual)
     parser.add_argument(
         "--formats",
@@ -99,6 +101,7 @@ def run(options: argparse.Namespace) -> None:
         beats=excerpt.beats,
         character=character,
         loop=excerpt.loop_frames is not None,
+        bvh_unit=options.bvh_unit,
     )
     for entry, file in _written(variants, formats, out / _file_name(path.stem), show):
         print(f"{file}  {entry.purpose}")

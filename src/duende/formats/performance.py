@@ -35,6 +35,7 @@ class Performance:
             for none.
         character: who dances; None for the project's own mannequin.
         loop: whether the first frame comes after the last.
+        bvh_unit: ``"cm"`` or ``"m"``, what BVH files are in, which do not say.
     """
 
     motion: Motion
@@ -44,6 +45,7 @@ class Performance:
     variants: tuple[Variant, ...] = ()
     character: Character | None = None
     loop: bool = False
+    bvh_unit: str = "cm"
 
     @cached_property
     def on_character(self) -> Motion:

@@ -91,7 +91,7 @@ FORMATS: dict[str, Format] = {
         Format(
             "bvh",
             "skeleton animation for Blender and others",
-            lambda dance, path, _: write_bvh(dance.figure, path),
+            lambda dance, path, _: write_bvh(dance.figure, path, dance.bvh_unit),
         ),
         Format("npz", "SMPL poses as AMASS stores them", lambda dance, path, _: write_npz(dance.mannequin, path)),
         Format("fbx", "animated figure for Unreal, Unity, Maya; through Blender", _fbx, False, require_blender),
