@@ -14,9 +14,8 @@ from duende.motion import SMPL24, Motion
 from duende.motion.carrying import carried
 from duende.motion.contacts import skate_ratio
 from duende.motion.feet import plant_feet
-from duende.motion.frame_rates import at_frame_rate, loop_at_frame_rate
 from duende.motion.kinematics import forward_kinematics
-from duende.motion.looping import endlessly, looped, unrolled_frames
+from duende.motion.looping import endlessly, loop_at_frame_rate, looped, unrolled_frames
 from duende.motion.stances import standing_joints
 from duende.motion.travelling import in_place, on_stage
 
@@ -156,16 +155,16 @@ def test_in_place_takes_out_the_journey_and_keeps_sway_and_pose(wavy_motion: Mot
 
 
 def test_frames_between_frames_are_as_smooth_as_the_movement(wavy_motion: Motion) -> None:
-    assert at_frame_rate(wavy_motion, 60) is wavy_motion
-    quick, straight = at_frame_rate(wavy_motion, 120), wavy_motion.resampled(120)
+    assert wavy_motion.resampled(60) is wavy_motion
+    quick, straight = wavy_motion.resampled(120), wavy_motion.warped(np.arange(480) / 120)
     np.testing.assert_allclose(quick.positions[::2], wavy_motion.positions, atol=1e-6)
     assert (len(quick), quick.fps) == (480, 120)
     jerks = [
         np.linalg.norm(np.diff(motion.positions[:-4], n=3, axis=0), axis=-1).mean() for motion in (quick, straight)
     ]
     assert jerks[0] < 0.2 * jerks[1]
-    slow = at_frame_rate(wavy_motion, 24)
+    slow = wavy_motion.resampled(24)
     assert (len(slow), slow.fps) == (96, 24)
     np.testing.assert_allclose(slow.positions[::2], wavy_motion.positions[::5], atol=1e-6)
-    assert len(at_frame_rate(wavy_motion.cropped(0, 2), 120)) == 4
+    assert len(wavy_motion.cropped(0, 2).resampled(120)) == 4
     np.testing.assert_allclose(forward_kinematics(slow.rotations, slow.root, SMPL24), slow.positions)

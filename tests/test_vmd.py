@@ -16,7 +16,6 @@ from scipy.spatial.transform import Rotation
 from duende.errors import DuendeError
 from duende.formats.vmd import write_vmd
 from duende.motion import SMPL24, Motion
-from duende.motion.frame_rates import at_frame_rate
 
 Places = dict[str, np.ndarray]
 
@@ -170,7 +169,7 @@ def test_bytes_are_those_of_the_format(tmp_path: Path) -> None:
 def test_the_standard_model_dances_as_the_dancer_does(fps: float, tmp_path: Path) -> None:
     motion = stepping(fps)
     write_vmd(motion, tmp_path / "dance.vmd")
-    dances_like(at_frame_rate(motion, 30.0), played(tmp_path / "dance.vmd"))
+    dances_like(motion.resampled(30.0), played(tmp_path / "dance.vmd"))
 
 
 def test_a_tall_dancer_travels_by_lengths_of_legs(tmp_path: Path) -> None:
@@ -328,7 +327,7 @@ def test_another_runtime_dances_the_same(babylon: Path, tmp_path: Path) -> None:
     frames = np.arange(90)
     last, places = played_by_babylon(babylon, tmp_path / "dance.vmd", frames.astype(float).tolist())
     assert last == 89
-    dances_like(at_frame_rate(motion, 30.0), places)
+    dances_like(motion.resampled(30.0), places)
     by_the_rules = played(tmp_path / "dance.vmd")
     for name in NAMES:
         np.testing.assert_allclose(places[name], by_the_rules[name], atol=2e-3, err_msg=name)

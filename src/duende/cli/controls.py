@@ -10,7 +10,7 @@ from typing import Literal, cast
 from duende.audio.beats import Tempo
 from duende.errors import DuendeError
 from duende.motion import Motion
-from duende.motion.frame_rates import at_frame_rate, loop_at_frame_rate
+from duende.motion.looping import loop_at_frame_rate
 from duende.motion.travelling import in_place, on_stage
 
 FRAME_RATES = (24, 25, 30, 60, 120)
@@ -62,7 +62,7 @@ class Controls:
         if self.stage is not None:
             motion = on_stage(motion, *self.stage, cyclic)
         fps = self.fps or motion.fps
-        return at_frame_rate(motion, fps) if loop_frames is None else loop_at_frame_rate(motion, fps, loop_frames)
+        return motion.resampled(fps) if loop_frames is None else loop_at_frame_rate(motion, fps, loop_frames)
 
 
 def add_control_arguments(parser: argparse.ArgumentParser) -> None:

@@ -19,7 +19,6 @@ from scipy.spatial.transform import Rotation
 from duende.errors import DuendeError
 from duende.files import replacing
 from duende.motion import Motion, Skeleton
-from duende.motion.frame_rates import at_frame_rate
 from duende.motion.inverse_kinematics import swing
 from duende.motion.kinematics import continuous_quaternions, local_rotations
 from duende.motion.legs import with_feet_moved
@@ -125,7 +124,7 @@ def write_vmd(motion: Motion, path: str | Path, name: str = "duende") -> None:
     missing = [joint for joint in PLACES if joint != CENTRE.joint and joint not in motion.skeleton.names]
     if missing:
         raise DuendeError(f"VMD files need SMPL's joints, this motion has no {missing[0]!r}; retarget it to SMPL24")
-    keys = _keys(at_frame_rate(motion, FPS))
+    keys = _keys(motion.resampled(FPS))
     title = name.encode(ENCODING, "replace")[:20].decode(ENCODING, "ignore").encode(ENCODING)
     with replacing(path) as temporary, temporary.open("wb") as file:
         file.write(struct.pack("<30s20sI", SIGNATURE, title, len(keys)))

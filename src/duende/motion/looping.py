@@ -23,6 +23,8 @@ SWIFTNESS = 0.1
 """Metres that a difference of 1 m/s counts as, where places and speeds are compared."""
 TURNING, DRIFTING = 0.5, 0.5
 """Metres that 1 rad/s and 1 m/s count as, which are taken off all of a loop so that it closes."""
+REACH = 12
+"""Frames over the ends of a loop: further away they change a cubic curve by less than a millionth."""
 AROUND = 4.0
 """Seconds before a loop and after it that are looked at when its feet are planted."""
 
@@ -94,6 +96,15 @@ def _around(motion: Motion) -> int:
 
 def _half_blend(motion: Motion, period: int) -> int:
     return min(round(BLEND * motion.fps / 2), period // 2)
+
+
+def loop_at_frame_rate(loop: Motion, fps: float, frames: int) -> Motion:
+    """Return a loop, after whose last frame comes its first, in ``frames`` frames at another rate."""
+    if fps == loop.fps and frames == len(loop):
+        return loop
+    order = np.arange(-REACH, len(loop) + REACH) % len(loop)
+    unrolled = replace(loop, rotations=loop.rotations[order], root=loop.root[order])
+    return replace(unrolled.between_frames(REACH + np.arange(frames) * len(loop) / frames), fps=fps)
 
 
 @dataclass(frozen=True, eq=False)

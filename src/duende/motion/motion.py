@@ -6,9 +6,15 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
+from scipy.interpolate import make_interp_spline
 
 from duende.errors import DuendeError
-from duende.motion.kinematics import forward_kinematics, global_rotations, resample_quaternions
+from duende.motion.kinematics import (
+    continuous_quaternions,
+    forward_kinematics,
+    global_rotations,
+    resample_quaternions,
+)
 from duende.motion.skeleton import SMPL24, Skeleton
 
 
@@ -73,11 +79,29 @@ class Motion:
         return replace(self, rotations=self.rotations[kept], root=self.root[kept])
 
     def resampled(self, fps: float) -> Motion:
-        """Return the same movement at another frame rate: root linear, rotations spherical-linear."""
+        """Return the same movement at another frame rate; at its own it is returned as it is."""
         if fps == self.fps:
             return self
         frames = max(1, round(self.duration * fps))
-        return replace(self.warped(np.arange(frames) / fps), fps=fps)
+        at = np.minimum(np.arange(frames) * self.fps / fps, len(self) - 1)
+        return replace(self.between_frames(at), fps=fps)
+
+    def between_frames(self, at: np.ndarray) -> Motion:
+        """Return the motion at fractional frames ``at`` ``(N,)``, on cubic curves through roots and quaternions.
+
+        Between two frames a movement goes on in a curve. Drawn straight it would change its speed on every old frame:
+        at twice the rate, all of the change in every second frame and none in the others.
+        """
+        if len(self) < 4:
+            return self.warped(at / self.fps)
+        quaternions = continuous_quaternions(self.rotations).reshape(len(self), -1)
+        curve = make_interp_spline(np.arange(len(self)), np.concatenate([self.root, quaternions], axis=1), k=3)
+        values = curve(at)
+        rotations = values[:, 3:].reshape(len(at), -1, 4)
+        # Neighbouring quaternions lie so near to each other that a straight curve between them, brought to length 1, is
+        # one on the sphere.
+        rotations /= np.linalg.norm(rotations, axis=-1, keepdims=True)
+        return replace(self, rotations=rotations, root=values[:, :3])
 
     def warped(self, times: np.ndarray) -> Motion:
         """Return one frame for each of ``times`` (seconds of this motion, clipped to its ends), at the same rate."""
