@@ -7,7 +7,6 @@ import contextlib
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import time
@@ -16,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
+from chromium import chromium
 
 STEPS = 32_767
 
@@ -94,9 +93,6 @@ def reported(page: Path, script: str, before: str = "", seconds: float = 120) ->
         before: run before that.
         seconds: given to all of it.
     """
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if chromium is None:
-        pytest.skip("needs Chromium on the path")
     text = page.read_text(encoding="utf-8")
     probed = page.with_name(f"probed-{page.name}")
     probe = PROBE.replace("BEFORE", before).replace("SCRIPT", script)
@@ -104,7 +100,7 @@ def reported(page: Path, script: str, before: str = "", seconds: float = 120) ->
     options = "--headless --no-sandbox --no-first-run --disable-background-networking --disable-component-update"
     options += " --disable-sync --use-gl=angle --use-angle=swiftshader --enable-unsafe-swiftshader"
     options += " --window-size=480,360 --mute-audio --autoplay-policy=no-user-gesture-required --enable-logging=stderr"
-    command = [chromium, *options.split(), f"--user-data-dir={page.parent / 'profile'}", probed.as_uri()]
+    command = [chromium(), *options.split(), f"--user-data-dir={page.parent / 'profile'}", probed.as_uri()]
     return _report_from(command, page.parent / "log", seconds)
 
 

@@ -24,6 +24,7 @@ from typing import Any
 import imageio_ffmpeg
 import numpy as np
 import pytest
+from chromium import chromium
 
 from duende.cli import study as command
 from duende.errors import DuendeError
@@ -615,10 +616,7 @@ class Browser:
 
 @pytest.fixture
 def browser(tmp_path: Path) -> Iterator[Browser]:
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if chromium is None:
-        pytest.skip("needs Chromium on the path")
-    browser = Browser(chromium, tmp_path / "profile")
+    browser = Browser(chromium(), tmp_path / "profile")
     try:
         yield browser
     finally:

@@ -17,6 +17,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from chromium import chromium
 
 SOURCES = Path(__file__).resolve().parent
 OPTIONS = (
@@ -53,9 +54,6 @@ def issues(cache: Path, *files: Path) -> list[dict[str, Any]]:
 
 def play(cache: Path, files: dict[str, Path], job: dict[str, Any]) -> dict[str, Any]:
     """Let a page in Chromium load ``files`` by name and do ``job``, and return its report."""
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if chromium is None:
-        pytest.skip("needs Chromium on the path")
     page = "<!doctype html><meta charset='utf-8'><link rel='icon' href='data:,'><script src='play.bundle.js'></script>"
     served = {
         "/": page.encode(),
@@ -86,7 +84,12 @@ def play(cache: Path, files: dict[str, Path], job: dict[str, Any]) -> dict[str, 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
-        command = [chromium, *OPTIONS.split(), f"--user-data-dir={profile}", f"http://127.0.0.1:{server.server_port}/"]
+        command = [
+            chromium(),
+            *OPTIONS.split(),
+            f"--user-data-dir={profile}",
+            f"http://127.0.0.1:{server.server_port}/",
+        ]
         quiet = subprocess.DEVNULL
         browser = subprocess.Popen(command, stdout=quiet, stderr=quiet, start_new_session=True)
         try:

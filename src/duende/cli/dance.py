@@ -129,12 +129,11 @@ def _written(
 ) -> list[tuple[Format, Path]]:
     """Write what shows several dances once, and all else once for each of them."""
     several = len(variants) > 1
-    together = show(variants[0].motion, variants=variants if several else ())
-    each = [show(variant.motion) for variant in variants]
+    each = [show(variant.motion, variants=variants if several else ()) for variant in variants]
     files = []
     for entry in formats:
         if not several or entry.name in TOGETHER:
-            files.append((entry, _write(entry, together, place.with_name(f"{place.name}.{entry.name}"))))
+            files.append((entry, _write(entry, each[0], place.with_name(f"{place.name}.{entry.name}"))))
             continue
         for variant, alone in zip(variants, each, strict=True):
             name = f"{place.name}-{variant.name.replace(' ', '')}.{entry.name}"

@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
 from duende.audio.music import Beats
 from duende.errors import DuendeError
@@ -18,7 +17,7 @@ from duende.formats.performance import Performance, Variant
 from duende.formats.renderer import Renderer, standing_floor, write_png
 from duende.motion import SMPL24, Motion
 from duende.motion.accents import accents
-from duende.motion.joining import moved
+from duende.motion.joining import mean_facing, moved
 from duende.motion.representation import body_heading, turned
 
 WIDTH, MARGIN, GAP = 1600, 56, 12
@@ -131,8 +130,7 @@ def _portraits(motions: Sequence[Motion], times: np.ndarray, size: tuple[int, in
     """Draw all dances at all times in one light and at one scale, each in the middle of its picture."""
     rotations, roots = [], []
     for motion in motions:
-        ahead = Rotation.from_quat(motion.rotations[:, 0]).apply([0.0, 0.0, 1.0]).mean(axis=0)
-        seen = moved(motion, -float(np.arctan2(ahead[0], ahead[2])), np.zeros(3), np.zeros(3))
+        seen = moved(motion, -float(np.arctan2(*mean_facing(motion))), np.zeros(3), np.zeros(3))
         frames = np.clip(np.rint(times * motion.fps).astype(int), 0, len(motion) - 1)
         rotations.append(seen.rotations[frames])
         roots.append(seen.root[frames] * [0.0, 1.0, 0.0] - [0.0, standing_floor(motion, load_body()), 0.0])

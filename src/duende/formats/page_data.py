@@ -19,6 +19,7 @@ from duende.formats.performance import Variant
 from duende.formats.renderer import standing_floor
 from duende.motion import SMPL24, Motion
 from duende.motion.contacts import foot_contacts
+from duende.motion.joining import mean_facing
 
 STEPS = 32_767
 """Steps of a packed quaternion's number over its range of plus or minus the root of one half."""
@@ -123,8 +124,7 @@ def _body(body: Body) -> dict[str, str]:
 
 def _facing(motion: Motion) -> float:
     """Direction in radians about the vertical in which the pelvis mostly looks, 0 where it has no favourite."""
-    x, y, z, w = motion.rotations[:, 0].T
-    ahead = np.stack([2 * (x * z + w * y), 1 - 2 * (x * x + y * y)], axis=1).mean(axis=0)
+    ahead = mean_facing(motion)
     return float(np.arctan2(*ahead)) if np.linalg.norm(ahead) > 0.3 else 0.0
 
 

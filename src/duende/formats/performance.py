@@ -31,8 +31,8 @@ class Performance:
         title: shown as it is.
         song: what it dances to, from its first frame.
         beats: of the song.
-        variants: dances to the song to choose from, ``motion`` the first of them, as long as it and at its rate; empty
-            for none.
+        variants: dances to the song to choose from, ``motion`` one of them, as long as it and at its rate; empty for
+            none. Formats that show a single dance leave them alone.
         character: who dances; None for the project's own mannequin.
         loop: whether the first frame comes after the last.
         bvh_unit: ``"cm"`` or ``"m"``, what BVH files are in, which do not say.

@@ -7,7 +7,6 @@ No graphics card and no OpenGL are needed.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -70,8 +69,7 @@ class Renderer:
         numbers = range(len(self.motion))[start:stop:step]
         for first in range(0, len(numbers), BLOCK):
             part = numbers[first : first + BLOCK]
-            index = np.array(part)
-            chosen = replace(self.motion, rotations=self.motion.rotations[index], root=self.motion.root[index])
+            chosen = self.motion.taking(np.array(part))
             posed = zip(part, self.body.skin(chosen), self.body.skin_normals(chosen), strict=True)
             for number, vertices, normals in posed:
                 yield self.draw(vertices, normals, number)

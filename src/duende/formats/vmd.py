@@ -138,7 +138,7 @@ def write_vmd(motion: Motion, path: str | Path, name: str = "duende") -> None:
 
 def _keys(motion: Motion) -> np.ndarray:
     """Return a :data:`KEY` for each bone in each frame."""
-    unit = _leg_length(motion.skeleton) / float(sum(np.linalg.norm(_limb(part)) for part in ("hip", "knee")))
+    unit = motion.skeleton.leg_length("left") / float(sum(np.linalg.norm(_limb(part)) for part in ("hip", "knee")))
     danced = _danced_by_model(motion, unit)
     keys = np.zeros((len(danced), len(BONES)), KEY)
     keys["bone"] = [bone.name.encode(ENCODING) for bone in BONES]
@@ -147,11 +147,6 @@ def _keys(motion: Motion) -> np.ndarray:
     keys["turn"] = continuous_quaternions(danced.rotations) * MIRROR_TURN
     keys["curves"] = _straight_curves()
     return keys.reshape(-1)
-
-
-def _leg_length(skeleton: Skeleton) -> float:
-    joints = [skeleton.index(joint) for joint in ("left_knee", "left_ankle")]
-    return float(np.linalg.norm(skeleton.offsets[joints], axis=1).sum())
 
 
 def _limb(part: str, side: str = "left") -> np.ndarray:

@@ -20,6 +20,12 @@ def facing(motion: Motion, frame: int) -> float:
     return float(np.arctan2(forward[0], forward[2]))
 
 
+def mean_facing(motion: Motion) -> np.ndarray:
+    """Mean over frames of where the root faces: ``(2,)``, along X and Z; shorter than 1 as far as it turns about."""
+    ahead = Rotation.from_quat(motion.rotations[:, 0]).apply([0.0, 0.0, 1.0]).mean(axis=0)
+    return np.asarray(ahead[[0, 2]])
+
+
 def moved(motion: Motion, turn: float, about: np.ndarray, to: np.ndarray) -> Motion:
     """Turn a motion about the vertical line through ``about`` (radians), then carry that line to ``to``.
 

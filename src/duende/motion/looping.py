@@ -69,7 +69,7 @@ def endlessly(loop: Motion, work: Callable[[Motion], Motion]) -> Motion:
         work: given the frames that :func:`unrolled_frames` names; what it does to the ends of a dance does not matter.
     """
     frames, around = unrolled_frames(loop), _around(loop)
-    done = work(replace(loop, rotations=loop.rotations[frames], root=loop.root[frames]))
+    done = work(loop.taking(frames))
     half = _half_blend(loop, len(loop))
     again = _closed(_Moves.of(done).cycle(around, len(loop), half), loop, half)
     turn = float(_headings(done)[around] - _headings(again)[0])
@@ -103,8 +103,7 @@ def loop_at_frame_rate(loop: Motion, fps: float, frames: int) -> Motion:
     if fps == loop.fps and frames == len(loop):
         return loop
     order = np.arange(-REACH, len(loop) + REACH) % len(loop)
-    unrolled = replace(loop, rotations=loop.rotations[order], root=loop.root[order])
-    return replace(unrolled.between_frames(REACH + np.arange(frames) * len(loop) / frames), fps=fps)
+    return replace(loop.taking(order).between_frames(REACH + np.arange(frames) * len(loop) / frames), fps=fps)
 
 
 @dataclass(frozen=True, eq=False)

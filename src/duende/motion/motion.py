@@ -71,12 +71,16 @@ class Motion:
 
     def cropped(self, start: int, stop: int) -> Motion:
         """Return frames ``start`` to ``stop`` (exclusive)."""
-        return replace(self, rotations=self.rotations[start:stop], root=self.root[start:stop])
+        return self.taking(slice(start, stop))
 
     def lasting(self, frames: int) -> Motion:
         """Cut it to ``frames``, or let it stand in its last pose until then."""
         kept = np.minimum(np.arange(frames), len(self) - 1)
-        return replace(self, rotations=self.rotations[kept], root=self.root[kept])
+        return self.taking(kept)
+
+    def taking(self, frames: np.ndarray | slice) -> Motion:
+        """Return these frames, in this order, at the same rate."""
+        return replace(self, rotations=self.rotations[frames], root=self.root[frames])
 
     def resampled(self, fps: float) -> Motion:
         """Return the same movement at another frame rate; at its own it is returned as it is."""

@@ -49,8 +49,7 @@ def on_own_proportions(
     if cyclic:
         frames = unrolled_frames(motion)
         begin = (len(frames) - len(motion)) // 2
-        unrolled = replace(motion, rotations=motion.rotations[frames], root=motion.root[frames])
-        return on_own_proportions(unrolled, skeleton, soles).cropped(begin, begin + len(motion))
+        return on_own_proportions(motion.taking(frames), skeleton, soles).cropped(begin, begin + len(motion))
     size = leg_length(skeleton) / leg_length(motion.skeleton)
     # Feet are judged by metres and metres a second: on a body of the dance's own size they mean what they say.
     alike = replace(skeleton, offsets=skeleton.offsets / size)
@@ -114,8 +113,7 @@ def with_offsets(motion: Motion, skeleton: Skeleton) -> Motion:
 
 def leg_length(skeleton: Skeleton) -> float:
     """Metres from hip to ankle along the bones, the mean of both sides."""
-    bones = [skeleton.index(f"{side}_{end}") for side in SIDES for end in ("knee", "ankle")]
-    return float(np.linalg.norm(skeleton.offsets[bones], axis=1).sum() / len(SIDES))
+    return sum(skeleton.leg_length(side) for side in SIDES) / len(SIDES)
 
 
 def middle_of_hips(skeleton: Skeleton) -> np.ndarray:

@@ -111,7 +111,7 @@ def retarget(joints: Mapping[str, np.ndarray], fps: float, skeleton: Skeleton = 
     take["neck"], take["head"] = joints[names.neck], joints[names.head]
     placed = np.zeros((len(take["neck"]), len(skeleton), 3))
     hips = (take["left_hip"] + take["right_hip"]) / 2
-    scale = _leg_length(skeleton) / _source_leg(take)
+    scale = skeleton.leg_length("left") / _source_leg(take)
     _place_trunk(placed, take, hips, scale, skeleton)
     for limb in LIMBS:
         _place_limb(placed, take, limb.names, skeleton)
@@ -130,13 +130,6 @@ def on_floor(motion: Motion) -> Motion:
     floor = gaussian_filter1d(minimum_filter1d(lowest, around, mode="nearest"), around / 2, mode="nearest")
     lift = np.stack([np.zeros_like(floor), floor, np.zeros_like(floor)], axis=1)
     return Motion(motion.rotations, motion.root - lift, motion.fps, motion.skeleton)
-
-
-def _leg_length(skeleton: Skeleton) -> float:
-    return float(
-        np.linalg.norm(skeleton.offsets[skeleton.index("left_knee")])
-        + np.linalg.norm(skeleton.offsets[skeleton.index("left_ankle")])
-    )
 
 
 def _source_leg(take: Mapping[str, np.ndarray]) -> float:

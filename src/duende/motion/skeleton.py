@@ -60,6 +60,15 @@ class Skeleton:
         except ValueError:
             raise DuendeError(f"no joint is called {name!r}; the joints are {', '.join(self.names)}") from None
 
+    def leg_length(self, side: str) -> float:
+        """Return metres from hip to ankle along the bones of one side, ``"left"`` or ``"right"``.
+
+        Raises:
+            DuendeError: the skeleton has no joints of SMPL's names there.
+        """
+        bones = [self.index(f"{side}_{end}") for end in ("knee", "ankle")]
+        return float(np.linalg.norm(self.offsets[bones], axis=1).sum())
+
     @cached_property
     def upper(self) -> tuple[int, ...]:
         """Joints of the upper half-body."""
