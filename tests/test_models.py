@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import cmath
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,11 +15,20 @@ from duende.models.frequency import FrequencyComplement, focal_frequency_loss
 from duende.models.generation import CachedScorer, generate
 from duende.models.gpt import CrossConditionalGPT, GPTConfig
 from duende.models.quantizer import Codebook
+from duende.models.reach import decoder_reach
 from duende.models.sampling import Sampling, drawn
 from duende.models.streams import CrossConditionalStreams
+from duende.models.temporal import Memory
 from duende.models.vqvae import FreqVQVAE, RootDecoder, VQVAEConfig, root_loss
 
 SMALL = VQVAEConfig(channels=6, width=16, codes=8, code_dimension=12, dilations=(1, 3))
+
+
+def awake(network: FreqVQVAE) -> FreqVQVAE:
+    """Give the complements, which begin at zero, something to say."""
+    for complement in network.decoder.complements:
+        torch.nn.init.normal_(complement.layers[-1].weight, std=0.3)  # type: ignore[index,union-attr]
+    return network.eval()
 
 
 def direct_loss(real: list[list[float]], fake: list[list[float]], literal: bool) -> float:
@@ -112,18 +122,51 @@ def test_codes_alone_decode_and_encode_agrees_with_forward() -> None:
         network.encode(torch.randn(1, 33, 6))
 
 
-def test_the_stated_receptive_field_is_the_real_one() -> None:
+@pytest.mark.parametrize("look_ahead", [None, 0, 1, 3])
+@pytest.mark.parametrize("frequency", [True, False])
+def test_the_stated_reach_of_the_decoder_is_the_real_one(look_ahead: int | None, frequency: bool) -> None:
     torch.manual_seed(0)
-    network = FreqVQVAE(SMALL).eval()
-    for complement in network.decoder.complements:
-        torch.nn.init.normal_(complement.layers[-1].weight, std=0.3)  # type: ignore[index,union-attr]
-    reach = network.decoder_receptive_field()
-    vectors = torch.randn(1, 12, 81, requires_grad=True)
-    network.decoder(vectors)[0][0, :, 40 * 8 : 41 * 8].sum().backward()
+    config = replace(SMALL, look_ahead=look_ahead, frequency=frequency)
+    network = awake(FreqVQVAE(config))
+    reach = decoder_reach(config)
+    vectors = torch.randn(1, 12, 121, requires_grad=True)
+    network.decoder(vectors)[0][0, :, 60 * 8 : 61 * 8].sum().backward()
     assert vectors.grad is not None
     touched = vectors.grad[0].abs().sum(dim=0).nonzero()[:, 0]
-    widest = max(40 - int(touched.min()), int(touched.max()) - 40)
-    assert widest <= reach <= widest + 2
+    assert (60 - int(touched.min()), int(touched.max()) - 60) == (reach.before, reach.after)
+    assert look_ahead is None or reach.after == look_ahead
+
+
+def test_the_published_decoder_sees_over_three_seconds_ahead_and_causal_ones_wait_for_their_look_ahead() -> None:
+    published = decoder_reach(VQVAEConfig(channels=45, frequency=False))
+    # A single frame sees 50 codes, one at the other end of its code the next 50.
+    assert (published.before, published.after) == (25, 25)
+    assert published.latency(7.5) == pytest.approx(26 / 7.5)
+    assert decoder_reach(VQVAEConfig(channels=45, look_ahead=1)).latency(7.5) == pytest.approx(2 / 7.5)
+    with pytest.raises(DuendeError, match="look_ahead is a number"):
+        VQVAEConfig(channels=45, look_ahead=-1)
+
+
+@pytest.mark.parametrize("look_ahead", [0, 2])
+def test_a_causal_decoder_gives_the_same_piece_by_piece(look_ahead: int) -> None:
+    torch.manual_seed(0)
+    decoder = awake(FreqVQVAE(replace(SMALL, look_ahead=look_ahead))).decoder
+    vectors = torch.randn(2, 12, 50)
+    held = torch.cat([vectors, vectors[..., -1:].expand(-1, -1, look_ahead)], dim=-1)
+    memory: Memory = {}
+    pieces = [decoder.delayed(piece, memory)[0] for piece in held.split([1, 1, 3, 20, 25 + look_ahead], dim=-1)]
+    whole = decoder(vectors)[0]
+    assert torch.allclose(torch.cat(pieces, dim=-1)[..., 8 * look_ahead :], whole, atol=1e-5)
+    assert whole.shape[-1] == 400
+
+
+def test_complements_of_a_late_decoder_are_those_of_their_own_time() -> None:
+    torch.manual_seed(0)
+    network = awake(FreqVQVAE(replace(SMALL, look_ahead=2)))
+    outputs, complements = network.decoder(torch.randn(1, 12, 10))
+    assert [c.shape[-1] for c in complements] == [10, 20, 40, 80]
+    assert outputs.shape[-1] == 80
+    assert torch.isfinite(network(torch.randn(1, 80, 6)).loss)
 
 
 def test_paper_sizes() -> None:

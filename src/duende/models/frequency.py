@@ -10,6 +10,8 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from duende.models.temporal import Memory, TemporalConvolution
+
 FrequencyForm = Literal["normalised", "literal"]
 
 
@@ -60,25 +62,26 @@ class FrequencyComplement(nn.Module):
     The last convolution begins at zero, so that a new network starts as the plain VQ-VAE.
     """
 
-    def __init__(self, width: int, dropout: float = 0.2, groups: int = 32) -> None:
+    def __init__(self, width: int, dropout: float = 0.2, groups: int = 32, causal: bool = False) -> None:
         super().__init__()
         # A group of one channel would be normalised to nothing.
         groups = next(g for g in range(min(groups, max(1, width // 4)), 0, -1) if width % g == 0)
-        last = nn.Conv1d(width, width, 3, padding=1)
+        last = TemporalConvolution(width, width, 3, causal=causal)
         nn.init.zeros_(last.weight)
         assert last.bias is not None
         nn.init.zeros_(last.bias)
         self.layers = nn.Sequential(
             FrameNorm(groups, width),
             nn.SiLU(),
-            nn.Conv1d(width, width, 3, padding=1),
+            TemporalConvolution(width, width, 3, causal=causal),
             FrameNorm(groups, width),
             nn.SiLU(),
             nn.Dropout(dropout),
             last,
         )
 
-    def forward(self, features: Tensor) -> Tensor:
-        """Map ``(B, width, T)`` to the complement of the same shape."""
-        complement: Tensor = self.layers(features)
-        return complement
+    def forward(self, features: Tensor, memory: Memory | None = None) -> Tensor:
+        """Map ``(B, width, T)`` to the complement of the same shape; a causal one may go on from ``memory``."""
+        for layer in self.layers:
+            features = layer(features, memory) if isinstance(layer, TemporalConvolution) else layer(features)
+        return features

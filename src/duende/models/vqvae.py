@@ -1,11 +1,15 @@
 """FreqVQ-VAE (ICASSP 2024, equations 1 to 4) on Bailando's layers; with ``frequency`` off the plain VQ-VAE.
 
+With a ``look_ahead`` (ours) the decoder's layers are causal: a frame depends on no more than so many codes after its
+own, and a dance can be decoded while it goes on.
+
 The decoder's layers are numbered as the paper's: the complement module before decoder layer i is guided by the encoder
 output of the same shape, and the last layer, which has none, by the dance itself.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
@@ -15,6 +19,7 @@ from torch import Tensor, nn
 from duende.errors import DuendeError
 from duende.models.frequency import FrequencyComplement, FrequencyForm, focal_frequency_loss
 from duende.models.quantizer import Codebook
+from duende.models.temporal import Memory, TemporalConvolution, TemporalUpsampling
 
 
 @dataclass(frozen=True)
@@ -28,6 +33,8 @@ class VQVAEConfig:
         code_dimension: length d of a code.
         stages: halvings of the frame rate; a code stands for ``2 ** stages`` frames.
         dilations: of the residual blocks in a stage.
+        look_ahead: codes after its own that a decoded frame depends on, of causal layers; None for the paper's layers,
+            which see as far ahead as back.
         frequency: whether there are frequency complement modules and their losses.
         frequency_form: see :func:`focal_frequency_loss`.
         complement_dropout: in the complement modules.
@@ -46,6 +53,7 @@ class VQVAEConfig:
     code_dimension: int = 512
     stages: int = 3
     dilations: tuple[int, ...] = (1, 3, 9)
+    look_ahead: int | None = None
     frequency: bool = True
     frequency_form: FrequencyForm = "normalised"
     complement_dropout: float = 0.2
@@ -56,6 +64,17 @@ class VQVAEConfig:
     commitment_weight: float = 0.02
     decay: float = 0.99
     restart_below: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.look_ahead is not None and self.look_ahead < 0:
+            raise DuendeError(
+                f"look_ahead is a number of codes from 0 up, got {self.look_ahead}; leave it out to see both ways"
+            )
+
+    @property
+    def causal(self) -> bool:
+        """Whether the decoder's layers see only back."""
+        return self.look_ahead is not None
 
 
 @dataclass(frozen=True)
@@ -72,14 +91,14 @@ class Reconstruction:
 class ResidualBlock(nn.Module):
     """``x + Conv1(ReLU(Conv3(ReLU(x))))`` with the dilation on the first convolution."""
 
-    def __init__(self, width: int, dilation: int) -> None:
+    def __init__(self, width: int, dilation: int, causal: bool = False) -> None:
         super().__init__()
-        self.first = nn.Conv1d(width, width, 3, padding=dilation, dilation=dilation)
+        self.first = TemporalConvolution(width, width, 3, dilation, causal)
         self.second = nn.Conv1d(width, width, 1)
 
-    def forward(self, features: Tensor) -> Tensor:
-        """Map ``(B, width, T)`` to the same shape."""
-        inner = self.first(F.relu(features))
+    def forward(self, features: Tensor, memory: Memory | None = None) -> Tensor:
+        """Map ``(B, width, T)`` to the same shape; a causal one may go on from ``memory``."""
+        inner = self.first(F.relu(features), memory)
         # A convolution over one step is a matrix product, which takes half the time of one on a processor.
         weight, bias = self.second.weight[:, :, 0], self.second.bias
         assert bias is not None
@@ -112,29 +131,50 @@ class Decoder(nn.Module):
 
     def __init__(self, config: VQVAEConfig, channels: int, frequency: bool) -> None:
         super().__init__()
-        width = config.width
-        self.input = nn.Conv1d(config.code_dimension, width, 3, padding=1)
+        width, causal = config.width, config.causal
+        self.delay = config.look_ahead or 0
+        self.input = TemporalConvolution(config.code_dimension, width, 3, causal=causal)
         self.stages = nn.ModuleList(
             nn.Sequential(
-                *(ResidualBlock(width, dilation) for dilation in reversed(config.dilations)),
-                nn.ConvTranspose1d(width, width, 4, 2, 1),
+                *(ResidualBlock(width, dilation, causal) for dilation in reversed(config.dilations)),
+                TemporalUpsampling(width, causal),
             )
             for _ in range(config.stages)
         )
-        self.output = nn.Conv1d(width, channels, 3, padding=1)
+        self.output = TemporalConvolution(width, channels, 3, causal=causal)
         widths = [config.code_dimension, *[width] * config.stages] if frequency else []
-        self.complements = nn.ModuleList(FrequencyComplement(w, config.complement_dropout) for w in widths)
+        self.complements = nn.ModuleList(
+            FrequencyComplement(w, config.complement_dropout, causal=causal) for w in widths
+        )
 
     def forward(self, vectors: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """Map ``(B, d, N)`` to ``(B, channels, 8 N)`` and the complements, the one nearest the codes first."""
+        """Map ``(B, d, N)`` to ``(B, channels, 8 N)`` and the complements, the one nearest the codes first.
+
+        After the end the last code is held for as long as the decoder looks ahead.
+        """
+        if not self.delay:
+            return self.delayed(vectors)
+        outputs, complements = self.delayed(torch.cat([vectors, vectors[..., -1:].expand(-1, -1, self.delay)], dim=-1))
+        ratio = 2 ** len(self.stages)
+        return outputs[..., self.delay * ratio :], [c[..., self.delay * 2**i :] for i, c in enumerate(complements)]
+
+    def delayed(self, vectors: Tensor, memory: Memory | None = None) -> tuple[Tensor, list[Tensor]]:
+        """Decode without looking ahead: what comes out is late by ``delay`` codes.
+
+        Args:
+            vectors: ``(B, d, N)``.
+            memory: of causal layers, which go on where the piece before ended.
+        """
         features, complements = vectors, []
-        for number, layer in enumerate([self.input, *self.stages]):
+        for number in range(len(self.stages) + 1):
             if self.complements:
-                complement = self.complements[number](features)
+                complement = self.complements[number](features, memory)
                 complements.append(complement)
                 features = features + complement
-            features = layer(features)
-        return self.output(features), complements
+            layers: Iterable[nn.Module] = self.stages[number - 1] if number else [self.input]  # type: ignore[assignment]
+            for layer in layers:
+                features = layer(features, memory)
+        return self.output(features, memory), complements
 
 
 class FreqVQVAE(nn.Module):
@@ -193,10 +233,6 @@ class FreqVQVAE(nn.Module):
         detached = {name: value.detach() for name, value in terms.items()}
         return Reconstruction(decoded.transpose(1, 2), quantized.codes, loss, detached, quantized.perplexity)
 
-    def decoder_receptive_field(self) -> int:
-        """How many codes before and after its own a frame depends on, computed from the layers."""
-        return receptive_field(self.config)
-
     def _features(self, poses: Tensor) -> list[Tensor]:
         if poses.shape[1] % self.downsampling:
             raise DuendeError(
@@ -231,14 +267,3 @@ def root_loss(predicted: Tensor, target: Tensor) -> Tensor:
     """Mean absolute error of root channels ``(B, T, R)`` and of their first differences."""
     predicted = predicted.float()
     return F.l1_loss(predicted, target) + F.l1_loss(predicted.diff(dim=1), target.diff(dim=1))
-
-
-def receptive_field(config: VQVAEConfig) -> int:
-    """Codes on either side that a decoded frame depends on (rounded up)."""
-    reach, scale = 1.0, 1.0
-    for _ in range(config.stages):
-        reach += scale * (sum(config.dilations) + (2 if config.frequency else 0))
-        scale /= 2
-        reach += scale * 1.5
-    reach += (2 if config.frequency else 0) + scale
-    return int(reach) + 1

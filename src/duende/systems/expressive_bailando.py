@@ -20,6 +20,7 @@ from duende.errors import DuendeError
 from duende.models.generation import generate
 from duende.models.genre import GenreTokenNetwork
 from duende.models.gpt import CrossConditionalGPT
+from duende.models.reach import decoder_reach
 from duende.models.sampling import Progress, Sampling
 from duende.models.vqvae import FreqVQVAE, RootDecoder
 from duende.motion import Motion
@@ -165,13 +166,13 @@ class ExpressiveBailando(MusicListener):
         """
         self.eval()
         both = torch.as_tensor(codes, dtype=torch.long, device=self.device)
-        context = self.upper.decoder_receptive_field()
+        reach = decoder_reach(self.config.upper)
         ratio = self.upper.downsampling
         pieces: list[list[np.ndarray]] = []
         for first in range(0, len(both), DECODED_AT_ONCE):
             last = min(first + DECODED_AT_ONCE, len(both))
-            before = max(first - context, 0)
-            window = both[before : last + context]
+            before = max(first - reach.before, 0)
+            window = both[before : last + reach.after]
             kept = slice((first - before) * ratio, (last - before) * ratio)
             pieces.append([part[0, kept] for part in self.channels(window[None])])
         channels = {
