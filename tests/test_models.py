@@ -164,7 +164,7 @@ def test_complements_of_a_late_decoder_are_those_of_their_own_time() -> None:
     torch.manual_seed(0)
     network = awake(FreqVQVAE(replace(SMALL, look_ahead=2)))
     outputs, complements = network.decoder(torch.randn(1, 12, 10))
-    assert [c.shape[-1] for c in complements] == [10, 20, 40, 80]
+    assert [c.shape[-1] for c in complements] == [10, 10, 20, 40]
     assert outputs.shape[-1] == 80
     assert torch.isfinite(network(torch.randn(1, 80, 6)).loss)
 

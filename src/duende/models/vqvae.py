@@ -154,9 +154,14 @@ class Decoder(nn.Module):
         """
         if not self.delay:
             return self.delayed(vectors)
-        outputs, complements = self.delayed(torch.cat([vectors, vectors[..., -1:].expand(-1, -1, self.delay)], dim=-1))
-        ratio = 2 ** len(self.stages)
-        return outputs[..., self.delay * ratio :], [c[..., self.delay * 2**i :] for i, c in enumerate(complements)]
+        vectors = torch.cat([vectors, vectors[..., -1:].expand(-1, -1, self.delay)], dim=-1)
+        outputs, complements = self.delayed(vectors)
+        # The part of each that comes before the dance, at its own rate.
+        early = [layer.shape[-1] * self.delay // vectors.shape[-1] for layer in (outputs, *complements)]
+        outputs, *complements = (
+            layer[..., first:] for layer, first in zip((outputs, *complements), early, strict=True)
+        )
+        return outputs, complements
 
     def delayed(self, vectors: Tensor, memory: Memory | None = None) -> tuple[Tensor, list[Tensor]]:
         """Decode without looking ahead: what comes out is late by ``delay`` codes.
