@@ -75,6 +75,30 @@ def test_a_song_in_stretches_sounds_as_the_whole(sound: np.ndarray, monkeypatch:
     np.testing.assert_allclose(pieces[0], spectral.inverse(harmonic, len(sound)), atol=1e-5)
     np.testing.assert_allclose(pieces[1], spectral.inverse(percussive, len(sound)), atol=1e-5)
     np.testing.assert_allclose(spectral.mel_power(sound, RATE), mel, rtol=1e-4, atol=1e-5)
+    power = spectral.separated_power(sound, RATE)
+    np.testing.assert_array_equal(power[0], pieces[0])
+    np.testing.assert_allclose(power[1], spectral.mel_power(pieces[1], RATE), rtol=1e-5, atol=1e-7)
+
+
+def test_how_many_stretches_are_worked_on_at_once_changes_nothing(
+    sound: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spectral, "STRETCH", 50)
+    found = []
+    for threads in ("1", "3"):
+        monkeypatch.setenv("OMP_NUM_THREADS", threads)
+        assert spectral.threads() == int(threads)
+        found.append((*spectral.separated_power(sound, RATE), chromagram(sound, RATE)))
+    for alone, together in zip(*found, strict=True):
+        np.testing.assert_array_equal(alone, together)
+    monkeypatch.setenv("OMP_NUM_THREADS", "many")
+    assert 1 <= spectral.threads() <= spectral.MOST_THREADS
+
+
+def test_the_tempogram_of_some_frames_is_a_part_of_that_of_all() -> None:
+    onset = np.random.default_rng(0).random(900).astype(np.float32)
+    whole = spectral.tempogram(onset)
+    np.testing.assert_array_equal(spectral.tempogram(onset, part=slice(300, 640)), whole[:, 300:640])
 
 
 def test_layouts_are_the_stated_ones() -> None:

@@ -54,13 +54,18 @@ def likeliest_bars(activation: np.ndarray, frames_a_second: float, tempi: tuple[
         tempi: beats a minute of the slowest and the fastest beats, where they are known: bars are then laid over all
             of the song. By default all usual ones are looked for.
     """
-    fine, frames_a_minute = _finer(activation), 60.0 * FINENESS * frames_a_second
+    frames_a_minute = 60.0 * FINENESS * frames_a_second
+    return _Search(finer(activation), bar_model(frames_a_minute, tempi)).found()
+
+
+def bar_model(frames_a_minute: float, tempi: tuple[float, float] | None = None) -> BarModel:
+    """Make the model of all usual tempi, or of those between two that are known."""
     if tempi is None:
-        return _Search(fine, frames_a_minute, _usual_intervals(frames_a_minute)).found()
-    return _Search(fine, frames_a_minute, _intervals_within(frames_a_minute, *tempi), CARRIED).found()
+        return BarModel(frames_a_minute, _usual_intervals(frames_a_minute))
+    return BarModel(frames_a_minute, _intervals_within(frames_a_minute, *tempi), CARRIED)
 
 
-def _finer(activation: np.ndarray) -> np.ndarray:
+def finer(activation: np.ndarray) -> np.ndarray:
     """Gather what the network spreads over a beat's frame and those beside it, on a finer grid."""
     padded = np.pad(activation, ((1, 1), (0, 0)))
     pooled = (padded[:-2] + padded[1:-1] + padded[2:]) / SPREAD
@@ -88,12 +93,13 @@ def _intervals_within(frames_a_minute: float, slowest: float, fastest: float) ->
     return np.arange(min(first, middle), max(last, middle) + 1)
 
 
-class _Search:
-    """Dynamic programming over beats, a block of frames no longer than the shortest interval at a time."""
+class BarModel:
+    """What beats are worth, and how one follows another, for beats at some intervals.
 
-    def __init__(
-        self, activation: np.ndarray, frames_a_minute: float, intervals: np.ndarray, carried: float = 0.0
-    ) -> None:
+    A state is an interval since the beat before and a place in a bar, ``(intervals, places)``.
+    """
+
+    def __init__(self, frames_a_minute: float, intervals: np.ndarray, carried: float = 0.0) -> None:
         self.intervals = intervals
         self.places = np.concatenate([np.arange(length) for length in BAR_LENGTHS])
         self.before = np.concatenate(
@@ -102,11 +108,6 @@ class _Search:
                 for first, length in zip(np.cumsum([0, *BAR_LENGTHS[:-1]]), BAR_LENGTHS, strict=True)
             ]
         )
-        beat, down = np.clip(activation.T, FLOOR, 1 - FLOOR)
-        rest = np.clip(beat - down, FLOOR, 1 - FLOOR)
-        off = np.log(1 - beat)
-        gain = np.where(self.places == 0, np.log(down)[:, None], np.log(rest)[:, None]) - off[:, None] + EAGERNESS
-        self.gain = gain.astype(np.float32)
         self.prior = np.repeat([0.0, -WALTZ], BAR_LENGTHS).astype(np.float32)
         steps = np.arange(-CHANGE, CHANGE + 1)
         self.following = np.clip(np.arange(len(self.intervals))[:, None] + steps, 0, len(self.intervals) - 1)
@@ -119,36 +120,46 @@ class _Search:
         outside = (np.arange(len(self.intervals))[:, None] + steps) != self.following
         self.cost[outside] = -np.inf
 
-    def found(self) -> Bars:
-        """Run forward and trace the best way back."""
-        total, shape = len(self.gain), (len(self.intervals), len(self.places))
-        longest, block = int(self.intervals[-1]), int(self.intervals[0])
-        choice = np.full((total, *shape), -1, np.int8)
-        # Scores of the frames that are still in reach; frames before the first one have none.
-        score = np.full((longest, *shape), -np.inf, np.float32)
-        best_end, best_score = (0, 0, 0), 0.0
-        for first in range(0, total, block):
-            size = min(block, total - first)
-            at = longest + np.arange(size)[:, None] - self.intervals
-            past = score[at[:, :, None], self.following[None]][..., self.before] + self.cost[None, :, :, None]
-            way = past.argmax(axis=2)
-            value = np.take_along_axis(past, way[:, :, None], axis=2)[:, :, 0]
-            goes_on = value > self.prior
-            choice[first : first + size][goes_on] = way[goes_on]
-            now = np.where(goes_on, value, self.prior) + self.gain[first : first + size, None]
-            score = np.concatenate([score[size:], now])
-            highest = int(now.argmax())
-            if now.flat[highest] > best_score:
-                best_score = float(now.flat[highest])
-                frame, interval, place = np.unravel_index(highest, now.shape)
-                best_end = (first + int(frame), int(interval), int(place))
-        if best_score == 0.0:
-            return Bars(np.zeros(0), np.zeros(0, int), BAR_LENGTHS[0])
-        return self._traced(choice, *best_end)
+    def gain(self, activation: np.ndarray) -> np.ndarray:
+        """Return what a beat on each frame of ``activation`` ``(N, 2)`` is worth at each place ``(N, places)``."""
+        beat, down = np.clip(activation.T, FLOOR, 1 - FLOOR)
+        rest = np.clip(beat - down, FLOOR, 1 - FLOOR)
+        off = np.log(1 - beat)
+        gain = np.where(self.places == 0, np.log(down)[:, None], np.log(rest)[:, None]) - off[:, None] + EAGERNESS
+        return np.asarray(gain, np.float32)
 
-    def _traced(self, choice: np.ndarray, frame: int, interval: int, place: int) -> Bars:
+    def unheard(self) -> np.ndarray:
+        """Return the scores before the first frame, ``(longest interval, intervals, places)``."""
+        return np.full((int(self.intervals[-1]), len(self.intervals), len(self.places)), -np.inf, np.float32)
+
+    def advanced(self, score: np.ndarray, gain: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Score the states of the next frames, no more of them than the shortest interval.
+
+        Args:
+            score: of the frames before, as many as the longest interval, ``(longest, intervals, places)``.
+            gain: of the next frames ``(N, places)``.
+
+        Returns:
+            Their scores, and which step of the interval led to each state, -1 where its path begins with it.
+        """
+        at = len(score) + np.arange(len(gain))[:, None] - self.intervals
+        states = score.reshape(-1, len(self.places))
+        value = np.full((*at.shape, len(self.places)), -np.inf, np.float32)
+        way = np.zeros(value.shape, np.int8)
+        # One change of the interval after the other: all at once do not fit the processor's cache.
+        for step, cost in enumerate(self.cost.T):
+            reached = states.take(at * len(self.intervals) + self.following[:, step], axis=0)
+            reached += cost[:, None]
+            np.copyto(way, np.int8(step), where=reached > value)
+            np.maximum(value, reached, out=value)
+        value, way = value.take(self.before, axis=2), way.take(self.before, axis=2)
+        goes_on = value > self.prior
+        return np.where(goes_on, value, self.prior) + gain[:, None], np.where(goes_on, way, np.int8(-1))
+
+    def traced(self, choice: np.ndarray, frame: int, interval: int, place: int) -> tuple[np.ndarray, np.ndarray]:
+        """Follow the choices back from a state on a frame: frames of beats and their places among all, rising."""
         frames, places = [frame], [place]
-        while (way := int(choice[frame, interval, place])) >= 0:
+        while frame >= 0 and (way := int(choice[frame, interval, place])) >= 0:
             frame, interval, place = (
                 frame - int(self.intervals[interval]),
                 int(self.following[interval, way]),
@@ -156,5 +167,38 @@ class _Search:
             )
             frames.append(frame)
             places.append(place)
-        length = BAR_LENGTHS[int(places[0] >= BAR_LENGTHS[0])]
-        return Bars(np.array(frames[::-1]) / FINENESS, self.places[np.array(places[::-1])], length)
+        inside = np.array(frames[::-1]) >= 0
+        return np.array(frames[::-1])[inside], np.array(places[::-1])[inside]
+
+
+class _Search:
+    """Dynamic programming over beats, a block of frames no longer than the shortest interval at a time."""
+
+    def __init__(self, activation: np.ndarray, model: BarModel) -> None:
+        self.model = model
+        self.gain = model.gain(activation)
+
+    def found(self) -> Bars:
+        """Run forward and trace the best way back."""
+        model, score = self.model, self.model.unheard()
+        block, choices = int(model.intervals[0]), np.empty((len(self.gain), *score.shape[1:]), np.int8)
+        best_end, best_score = (0, 0, 0), 0.0
+        for first in range(0, len(self.gain), block):
+            now, choice = model.advanced(score, self.gain[first : first + block])
+            choices[first : first + block] = choice
+            # Scores of the frames that are still in reach.
+            score = np.concatenate([score[len(now) :], now])
+            highest = int(now.argmax())
+            if now.flat[highest] > best_score:
+                best_score = float(now.flat[highest])
+                frame, interval, place = np.unravel_index(highest, now.shape)
+                best_end = (first + int(frame), int(interval), int(place))
+        if best_score == 0.0:
+            return Bars(np.zeros(0), np.zeros(0, int), BAR_LENGTHS[0])
+        frames, places = model.traced(choices, *best_end)
+        return Bars(frames / FINENESS, model.places[places], bar_length(places))
+
+
+def bar_length(places: np.ndarray) -> int:
+    """Tell the beats in a bar by the places among all of a model."""
+    return BAR_LENGTHS[int(places[0] >= BAR_LENGTHS[0])]

@@ -36,7 +36,9 @@ def track_beats(song: Song, tempo: Tempo | None = None) -> Beats:
     samples = song.resampled(RATE).samples
     if len(samples) < SHORTEST * RATE or not samples.any():
         return _none()
-    return beats_from(beat_network.activations(samples), tempo)
+    activation = beat_network.activations(samples)
+    del samples  # Of half an hour, as large as all that follows.
+    return beats_from(activation, tempo)
 
 
 def beats_from(activation: np.ndarray, tempo: Tempo | None = None) -> Beats:
@@ -47,7 +49,7 @@ def beats_from(activation: np.ndarray, tempo: Tempo | None = None) -> Beats:
     bars = likeliest_bars(activation, FRAMES_A_SECOND, tempi)
     if len(bars.frames) < FEWEST or (tempo is None and certainty(activation, bars.frames) < LEAST_CERTAIN):
         return _none()
-    times = _refined(activation[:, 0], bars.frames) / FRAMES_A_SECOND
+    times = refined(activation[:, 0], bars.frames) / FRAMES_A_SECOND
     return Beats(times, times[bars.places == 0], 60.0 / float(np.median(np.diff(times))))
 
 
@@ -86,7 +88,7 @@ def _bars(beats: Beats) -> tuple[int, int]:
     return int(downs[0]), int(np.median(np.diff(downs))) if len(downs) > 1 else len(beats.times)
 
 
-def _refined(activation: np.ndarray, frames: np.ndarray) -> np.ndarray:
+def refined(activation: np.ndarray, frames: np.ndarray) -> np.ndarray:
     """Move beats to the centre of the activation's peak near them, to a fraction of a frame."""
     near = np.round(frames).astype(int)[:, None] + np.arange(-NEAR, NEAR + 1)
     inside = (near >= 0) & (near < len(activation))

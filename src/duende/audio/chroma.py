@@ -6,7 +6,8 @@ top, the sound halved in rate after each. The bins begin at C1, moved to where t
 
 from __future__ import annotations
 
-from functools import lru_cache
+from collections.abc import Iterator
+from functools import lru_cache, reduce
 
 import numpy as np
 import scipy.fft
@@ -20,7 +21,6 @@ LOWEST = 32.703195662574764
 TUNED = 440.0
 HOP = 512
 NOTES = 12
-BLOCK = 2048
 NEGLIGIBLE = 0.01
 """Share of a wavelet's spectrum, the weakest part of it, that is left out as librosa leaves it out."""
 PITCHES = (150.0, 4000.0)
@@ -43,9 +43,13 @@ def chromagram(
         hop: samples from frame to frame, a power of two; frames are those of :func:`spectral.spectrum`.
         tuning: of the song, see :func:`estimated_tuning`, which is asked by default.
     """
-    magnitude = constant_q(samples, rate, octaves, hop, estimated_tuning(samples, rate) if tuning is None else tuning)
+    found = estimated_tuning(samples, rate) if tuning is None else tuning
     # Three bins a note: those of a note lie on it and beside it.
-    folded = np.roll(magnitude, 1, axis=0).reshape(octaves, NOTES, BINS // NOTES, -1).sum(axis=(0, 2))
+    notes = (
+        np.roll(magnitude, 1, axis=0).reshape(NOTES, BINS // NOTES, -1).sum(axis=1)
+        for magnitude in _octaves(samples, rate, octaves, hop, found)
+    )
+    folded = reduce(np.add, notes)
     largest = folded.max(axis=0, keepdims=True)
     return np.asarray(folded / np.where(largest < 1e-12, 1.0, largest), dtype=np.float32)
 
@@ -55,11 +59,11 @@ def estimated_tuning(samples: np.ndarray, rate: int) -> float:
 
     The commonest distance among the louder half of the spectrum's peaks, interpolated by parabolas.
     """
-    total = spectral.frame_count(samples)
-    parts = [
-        _peaks(np.abs(spectral.spectrum(samples, part=(first, min(first + spectral.STRETCH, total)))).T, rate)
-        for first in range(0, total, spectral.STRETCH)
-    ]
+
+    def heard(first: int, last: int) -> tuple[np.ndarray, np.ndarray]:
+        return peaks(np.abs(spectral.spectrum(samples, part=(first, last))).T, rate)
+
+    parts = spectral.by_stretches(heard, spectral.frame_count(samples))
     pitches, magnitudes = (np.concatenate(values) for values in zip(*parts, strict=True))
     if len(pitches) == 0:
         return 0.0
@@ -70,7 +74,7 @@ def estimated_tuning(samples: np.ndarray, rate: int) -> float:
     return float(edges[int(np.argmax(counts))])
 
 
-def _peaks(magnitude: np.ndarray, rate: int) -> tuple[np.ndarray, np.ndarray]:
+def peaks(magnitude: np.ndarray, rate: int) -> tuple[np.ndarray, np.ndarray]:
     """Hertz and magnitudes, float32, of the prominent peaks of a magnitude spectrum ``(T, window / 2 + 1)``."""
     hertz = np.arange(magnitude.shape[1]) * rate / spectral.WINDOW
     first, last = np.searchsorted(hertz, (PITCHES[0], min(PITCHES[1], rate / 2)))
@@ -87,15 +91,19 @@ def _peaks(magnitude: np.ndarray, rate: int) -> tuple[np.ndarray, np.ndarray]:
 
 def constant_q(samples: np.ndarray, rate: int, octaves: int, hop: int = HOP, tuning: float = 0.0) -> np.ndarray:
     """Magnitudes ``(36 * octaves, T)``, lowest first; ``tuning`` in bins."""
+    return np.concatenate(list(_octaves(samples, rate, octaves, hop, tuning))[::-1])
+
+
+def _octaves(samples: np.ndarray, rate: int, octaves: int, hop: int, tuning: float) -> Iterator[np.ndarray]:
+    """Magnitudes ``(36, T)`` of one octave after the other, the highest first."""
     frames = 1 + len(samples) // hop
     # Rate and octave are halved together, so one kernel serves all octaves.
     kernel = _kernel(rate / (LOWEST * 2.0 ** (octaves - 1 + tuning / BINS)))
-    sound = samples.astype(np.float32)
-    rows = [_octave(sound, kernel, hop, frames)]
-    for octave in range(1, octaves):
-        sound = _halved(sound)
-        rows.append(_octave(sound, kernel, hop >> octave, frames))
-    return np.concatenate(rows[::-1])
+    sound = samples.astype(np.float32, copy=False)
+    for octave in range(octaves):
+        if octave:
+            sound = _halved(sound)
+        yield _octave(sound, kernel, hop >> octave, frames)
 
 
 def _halved(sound: np.ndarray) -> np.ndarray:
@@ -104,12 +112,18 @@ def _halved(sound: np.ndarray) -> np.ndarray:
 
 def _octave(sound: np.ndarray, kernel: np.ndarray, hop: int, frames: int) -> np.ndarray:
     size = 2 * (kernel.shape[1] - 1)
-    padded = np.pad(sound, (size // 2, size // 2 + hop))
-    windows = np.lib.stride_tricks.sliding_window_view(padded, size)[::hop][:frames]
-    result = np.zeros((BINS, frames), np.float32)
-    for first in range(0, len(windows), BLOCK):
-        transformed = scipy.fft.rfft(windows[first : first + BLOCK], axis=1)
-        result[:, first : first + len(transformed)] = np.abs(kernel @ transformed.T)
+    # An octave's wavelets lie in a small part of the spectrum.
+    heard = np.flatnonzero(kernel.any(axis=0))
+    bins = slice(heard[0], heard[-1] + 1)
+    result = np.empty((BINS, frames), np.float32)
+
+    def transform(first: int, last: int) -> None:
+        for begin in range(first, last, spectral.BLOCK):
+            end = min(begin + spectral.BLOCK, last)
+            spectra = scipy.fft.rfft(spectral.centred_frames(sound, size, hop, begin, end), axis=1)
+            result[:, begin:end] = np.abs(kernel[:, bins] @ spectra[:, bins].T)
+
+    spectral.by_stretches(transform, frames)
     return result
 
 

@@ -17,21 +17,23 @@ from duende.audio.song import Song
 
 RATES = {"bailando": 3_840, "full_band": 30_720}
 OCTAVES = {"bailando": 5, "full_band": 7}
+ROWS_AT_ONCE = 256
+"""Rows whose tempogram is held at a time."""
 SCALES = {"mfcc": 0.01, "mfcc_delta": 0.05, "onset": 0.2}
 """Fixed factors of our own set that bring its columns near the unit range; the published one is left raw."""
 
 
 def handcrafted_rows(part: FeatureSet, song: Song, beats: Beats, rows: int) -> np.ndarray:
     """Compute ``bailando`` or ``full_band`` ``(rows, D)`` float32."""
-    rate = RATES[part.name]
-    frames = _frames(song.resampled(rate).samples, rate, OCTAVES[part.name])
+    rate, inside = RATES[part.name], 1 if part.name == PUBLISHED.name else FRAMES_IN_ROW
+    frames = _frames(song, rate, OCTAVES[part.name])
+    heard = {name: _fitted(values, rows * inside) for name, values in frames.items()}
+    if inside > 1:
+        heard = _averaged(heard, rows)
+    heard["tempogram"] = _tempogram(frames["onset"][:, 0], rows, inside)
     known = families_of_beats(part, beats, rows)
-    if part.name == PUBLISHED.name:
-        heard = _fitted(frames, rows)
-    else:
-        heard = _averaged(_fitted(frames, rows * FRAMES_IN_ROW), rows)
     table = np.concatenate([known.get(name, heard.get(name)) for name, _ in part.columns], axis=1)
-    return np.nan_to_num(table.astype(np.float32))
+    return np.nan_to_num(table.astype(np.float32), copy=False)
 
 
 def families_of_beats(part: FeatureSet, beats: Beats, rows: int) -> dict[str, np.ndarray]:
@@ -46,30 +48,38 @@ def families_of_beats(part: FeatureSet, beats: Beats, rows: int) -> dict[str, np
     }
 
 
-def _frames(samples: np.ndarray, rate: int, octaves: int) -> dict[str, np.ndarray]:
-    """All families ``(T, width)`` at the audio's own frames (hop 512)."""
+def _frames(song: Song, rate: int, octaves: int) -> dict[str, np.ndarray]:
+    """All families but the tempogram ``(T, width)`` at the audio's own frames (hop 512)."""
+    samples = song.resampled(rate).samples
     power = spectral.mel_power(samples, rate)
     level = spectral.decibels(power, reference=float(power.max()))
     coefficients = spectral.mfcc(level)
-    harmonic, percussive = spectral.separated(samples)
-    onset = spectral.onset_strength(spectral.decibels(spectral.mel_power(percussive, rate)))
-    chroma = chromagram(harmonic, rate, octaves)
+    harmonic, hits = spectral.separated_power(samples, rate)
+    del samples  # Of half an hour, as large as all that follows.
+    onset = spectral.onset_strength(spectral.decibels(hits))
     families = {
         "mfcc": coefficients,
         "mfcc_delta": spectral.delta(coefficients),
-        "chroma": chroma,
+        "chroma": chromagram(harmonic, rate, octaves),
         "onset": onset[None],
-        "tempogram": spectral.tempogram(onset),
     }
     return {name: values.T for name, values in families.items()}
 
 
-def _fitted(frames: dict[str, np.ndarray], count: int) -> dict[str, np.ndarray]:
+def _tempogram(onset: np.ndarray, rows: int, inside: int) -> np.ndarray:
+    """Mean tempogram ``(rows, 384)`` of the ``inside`` frames of each row, some rows at a time."""
+    parts = []
+    for first in range(0, rows, ROWS_AT_ONCE):
+        count = min(ROWS_AT_ONCE, rows - first)
+        begin = min(first * inside, len(onset) - 1)
+        frames = spectral.tempogram(onset, part=slice(begin, (first + count) * inside)).T
+        parts.append(_fitted(frames, count * inside).reshape(count, inside, -1).mean(axis=1))
+    return np.concatenate(parts)
+
+
+def _fitted(values: np.ndarray, count: int) -> np.ndarray:
     """Cut to ``count`` frames, or repeat the last."""
-    return {
-        name: np.pad(values[:count], ((0, max(0, count - len(values))), (0, 0)), mode="edge")
-        for name, values in frames.items()
-    }
+    return np.pad(values[:count], ((0, max(0, count - len(values))), (0, 0)), mode="edge")
 
 
 def _averaged(frames: dict[str, np.ndarray], rows: int) -> dict[str, np.ndarray]:

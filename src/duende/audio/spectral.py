@@ -6,21 +6,26 @@ Frames are centred and the ends padded with zeros, as librosa's are. Sources of 
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
+from typing import TypeVar
 
 import numpy as np
 import scipy.fft
-from scipy.ndimage import rank_filter
+
+from duende.audio.running_median import SIZE as MEDIAN
+from duende.audio.running_median import running_median
 
 WINDOW, HOP = 2048, 512
 MEL_BANDS = 128
 COEFFICIENTS = 20
-MEDIAN = 31
-"""Bins and frames of the median filters that tell harmonic from percussive."""
-BLOCK = 2048
+BLOCK = 256
 """Frames transformed at a time."""
-STRETCH = 8192
-"""Frames whose spectra are held at a time."""
+STRETCH = 1024
+"""Frames whose spectra are held at a time, by each thread."""
+MOST_THREADS = 4
 REACH = MEDIAN // 2 + WINDOW // HOP
 """Frames on either side that the separated sound of a frame depends on."""
 
@@ -35,15 +40,21 @@ def spectrum(
     samples: np.ndarray, window: int = WINDOW, hop: int = HOP, part: tuple[int, int] | None = None
 ) -> np.ndarray:
     """Complex short-time spectrum ``(window / 2 + 1, T)`` with a Hann window, complex64; ``part`` of its frames."""
-    padded = np.pad(samples.astype(np.float32), window // 2)
-    frames = np.lib.stride_tricks.sliding_window_view(padded, window)[::hop]
-    frames = frames[slice(*part)] if part else frames
+    first, last = part or (0, frame_count(samples, hop))
+    frames = centred_frames(samples, window, hop, first, last)
     weight = hann(window).astype(np.float32)
-    blocks = [
-        scipy.fft.rfft(frames[first : first + BLOCK] * weight, axis=1).astype(np.complex64)
-        for first in range(0, len(frames), BLOCK)
-    ]
-    return np.concatenate(blocks).T
+    result = np.empty((len(frames), window // 2 + 1), np.complex64)
+    for at in range(0, len(frames), BLOCK):
+        result[at : at + BLOCK] = scipy.fft.rfft(frames[at : at + BLOCK] * weight, axis=1, overwrite_x=True)
+    return result.T
+
+
+def centred_frames(samples: np.ndarray, window: int, hop: int, first: int, last: int) -> np.ndarray:
+    """Return samples ``(last - first, window)`` float32 about every ``hop``-th, zeros beyond the ends."""
+    begin, end = first * hop - window // 2, (last - 1) * hop + window // 2
+    heard = samples[max(0, begin) : end].astype(np.float32)
+    padded = np.pad(heard, (max(0, -begin), end - max(0, begin) - len(heard)))
+    return np.lib.stride_tricks.sliding_window_view(padded, window)[::hop]
 
 
 @lru_cache(maxsize=4)
@@ -74,16 +85,36 @@ def frame_count(samples: np.ndarray, hop: int = HOP) -> int:
     return 1 + len(samples) // hop
 
 
+Part = TypeVar("Part")
+
+
+def by_stretches(work: Callable[[int, int], Part], frames: int) -> list[Part]:
+    """Do ``work`` on every stretch of ``frames``, named by its first frame and that after its last, some at once.
+
+    Stretches are worked on apart from each other, so the results do not depend on how many there are at once.
+    """
+    starts = range(0, frames, STRETCH)
+    ends = [min(first + STRETCH, frames) for first in starts]
+    if len(starts) == 1:
+        return [work(0, frames)]
+    with ThreadPoolExecutor(threads()) as pool:
+        return list(pool.map(work, starts, ends))
+
+
+def threads() -> int:
+    """How many things to do at once: what ``OMP_NUM_THREADS`` says, else a few, as many as there are processors."""
+    told = os.environ.get("OMP_NUM_THREADS", "")
+    return int(told) if told.isdigit() and int(told) else min(MOST_THREADS, os.cpu_count() or 1)
+
+
 def mel_power(samples: np.ndarray, rate: int) -> np.ndarray:
     """Mel power spectrogram ``(128, T)``, a stretch at a time, so that a long song's spectrum is never held whole."""
-    filters, total = mel_filters(rate), frame_count(samples)
-    return np.concatenate(
-        [
-            filters @ np.abs(spectrum(samples, part=(first, min(first + STRETCH, total)))) ** 2
-            for first in range(0, total, STRETCH)
-        ],
-        axis=1,
-    )
+    filters = mel_filters(rate)
+
+    def heard(first: int, last: int) -> np.ndarray:
+        return np.asarray(filters @ np.abs(spectrum(samples, part=(first, last))) ** 2)
+
+    return np.concatenate(by_stretches(heard, frame_count(samples)), axis=1)
 
 
 def separated(samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -91,22 +122,50 @@ def separated(samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
     Each stretch is worked on with as many frames around it as the filters reach, so the result is that of the whole.
     """
+    harmonic, percussive = np.empty(len(samples), np.float32), np.empty(len(samples), np.float32)
+
+    def separate(first: int, last: int) -> None:
+        begin, parts = first * HOP, _separated_part(samples, first, last)
+        for sound, part in zip((harmonic, percussive), parts, strict=True):
+            sound[begin : begin + len(part)] = part
+
+    by_stretches(separate, frame_count(samples))
+    return harmonic, percussive
+
+
+def separated_power(samples: np.ndarray, rate: int) -> tuple[np.ndarray, np.ndarray]:
+    """Harmonic sound ``(N,)``, and the mel power ``(128, T)`` of the percussive, which is never held whole."""
+    total, filters, around = frame_count(samples), mel_filters(rate), WINDOW // (2 * HOP)
+    harmonic = np.empty(len(samples), np.float32)
+
+    def separate(first: int, last: int) -> np.ndarray:
+        before, after = max(0, first - around), min(total, last + around)
+        sound, hits = _separated_part(samples, before, after)
+        begin, end = first * HOP, min(last * HOP, len(samples))
+        harmonic[begin:end] = sound[begin - before * HOP : end - before * HOP]
+        return np.asarray(filters @ np.abs(spectrum(hits, part=(first - before, last - before))) ** 2)
+
+    powers = by_stretches(separate, total)
+    return harmonic, np.concatenate(powers, axis=1)
+
+
+def _separated_part(samples: np.ndarray, first: int, last: int) -> tuple[np.ndarray, np.ndarray]:
+    """Harmonic and percussive sound from frame ``first`` to ``last``, that of the last frame to the end of the song."""
     total = frame_count(samples)
-    sounds: tuple[list[np.ndarray], list[np.ndarray]] = ([], [])
-    for first in range(0, total, STRETCH):
-        last = min(first + STRETCH, total)
-        before, after = max(0, first - REACH), min(total, last + REACH)
-        wanted = (len(samples) if last == total else last * HOP) - first * HOP
-        for sound, part in zip(sounds, harmonic_percussive(spectrum(samples, part=(before, after))), strict=True):
-            skipped = (first - before) * HOP
-            sound.append(inverse(part, skipped + wanted)[skipped:])
-    return np.concatenate(sounds[0]), np.concatenate(sounds[1])
+    before, after = max(0, first - REACH), min(total, last + REACH)
+    begin, end = (frame * HOP - before * HOP for frame in (first, last))
+    end = len(samples) - before * HOP if last == total else end
+    harmonic, percussive = harmonic_percussive(spectrum(samples, part=(before, after)))
+    return inverse(harmonic, end)[begin:], inverse(percussive, end)[begin:]
 
 
 def decibels(power: np.ndarray, reference: float = 1.0, range_: float = 80.0) -> np.ndarray:
     """Power to decibels, no lower than ``range_`` under the loudest."""
-    level = 10.0 * np.log10(np.maximum(power, 1e-10)) - 10.0 * np.log10(max(reference, 1e-10))
-    return np.maximum(level, level.max() - range_)
+    level = np.maximum(power, 1e-10)
+    np.log10(level, out=level)
+    level *= 10.0
+    level = level - 10.0 * np.log10(max(reference, 1e-10))
+    return np.asarray(np.maximum(level, level.max() - range_, out=level))
 
 
 def mfcc(mel_decibels: np.ndarray, count: int = COEFFICIENTS) -> np.ndarray:
@@ -127,43 +186,40 @@ def delta(features: np.ndarray) -> np.ndarray:
 def harmonic_percussive(complex_spectrum: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Split a spectrum by median filters over time and over frequency, with soft masks of power 2."""
     magnitude = np.abs(complex_spectrum)
-    harmonic = _median(magnitude)
-    percussive = _median(magnitude.T).T
-    mask = _soft_mask(harmonic, percussive)
-    rest = _soft_mask(percussive, harmonic)
-    return complex_spectrum * mask, complex_spectrum * rest
+    masks = _soft_masks(running_median(magnitude.T).T, running_median(magnitude))
+    return complex_spectrum * masks[0], complex_spectrum * masks[1]
 
 
-def _median(values: np.ndarray) -> np.ndarray:
-    """Running median of :data:`MEDIAN` along the last axis, mirrored at the ends (edge value repeated once)."""
-    # Row by row: scipy's one-dimensional rank filter keeps its window sorted, the others sort it anew each time.
-    rows = [rank_filter(row, MEDIAN // 2, size=MEDIAN, mode="reflect") for row in np.ascontiguousarray(values)]
-    return np.stack(rows)
-
-
-def _soft_mask(wanted: np.ndarray, other: np.ndarray) -> np.ndarray:
-    largest = np.maximum(wanted, other)
+def _soft_masks(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Share of the squares of both, float32; half each in silence."""
+    largest = np.maximum(first, second)
     silent = largest < np.finfo(np.float32).tiny
-    largest = np.where(silent, 1.0, largest)
-    first, second = (wanted / largest) ** 2, (other / largest) ** 2
-    return np.where(silent, 0.5, first / np.maximum(first + second, 1e-30)).astype(np.float32)
+    largest[silent] = 1.0
+    powers = [(values / largest) ** 2 for values in (first, second)]
+    total = np.maximum(powers[0] + powers[1], 1e-30)
+    for power in powers:
+        power /= total
+        power[silent] = 0.5
+    return powers[0], powers[1]
 
 
 def inverse(complex_spectrum: np.ndarray, length: int, window: int = WINDOW, hop: int = HOP) -> np.ndarray:
-    """Samples ``(length,)`` of a spectrum made by :func:`spectrum`."""
+    """Samples ``(length,)`` of a spectrum made by :func:`spectrum`; ``window`` is a multiple of ``hop``."""
     shape = hann(window).astype(np.float32)
-    frames = complex_spectrum.shape[1]
-    total = np.zeros(window + hop * (frames - 1), np.float32)
+    frames, overlap = complex_spectrum.shape[1], window // hop
+    total = np.zeros((frames + overlap - 1, hop), np.float32)
     weight = np.zeros_like(total)
     for first in range(0, frames, BLOCK):
-        block = scipy.fft.irfft(complex_spectrum[:, first : first + BLOCK].T, n=window, axis=1) * shape
-        for offset, frame in enumerate(block):
-            at = (first + offset) * hop
-            total[at : at + window] += frame
-            weight[at : at + window] += shape**2
+        block = scipy.fft.irfft(complex_spectrum[:, first : first + BLOCK].T, n=window, axis=1, overwrite_x=True)
+        block *= shape
+        # Later parts first: each sample is added up in the order of its frames.
+        for part in range(overlap - 1, -1, -1):
+            inside, place = slice(part * hop, (part + 1) * hop), slice(first + part, first + part + len(block))
+            total[place] += block[:, inside]
+            weight[place] += shape[inside] ** 2
     total /= np.where(weight > 1e-8, weight, 1.0)
-    samples = total[window // 2 : window // 2 + length]
-    return np.pad(samples, (0, length - len(samples))).astype(np.float32)
+    samples = total.reshape(-1)[window // 2 : window // 2 + length]
+    return np.pad(samples, (0, length - len(samples)))
 
 
 def onset_strength(mel_decibels: np.ndarray) -> np.ndarray:
@@ -175,13 +231,16 @@ def onset_strength(mel_decibels: np.ndarray) -> np.ndarray:
     return np.asarray(envelope[: mel_decibels.shape[1]], dtype=np.float32)
 
 
-def tempogram(onset: np.ndarray, window: int = 384) -> np.ndarray:
-    """Local autocorrelation ``(window, T)`` of an onset envelope, each frame divided by its largest value."""
+def tempogram(onset: np.ndarray, window: int = 384, part: slice = slice(None)) -> np.ndarray:
+    """Local autocorrelation ``(window, T)`` of an onset envelope, each frame divided by its largest value.
+
+    ``part`` chooses frames: those of half an hour take more memory than its sound.
+    """
     padded = np.pad(onset, window // 2, mode="linear_ramp", end_values=0)
-    frames = np.lib.stride_tricks.sliding_window_view(padded, window)[: len(onset)]
+    frames = np.lib.stride_tricks.sliding_window_view(padded, window)[: len(onset)][part]
     weight = hann(window)
     size = scipy.fft.next_fast_len(2 * window - 1, real=True)
-    result = np.empty((len(onset), window), np.float32)
+    result = np.empty((len(frames), window), np.float32)
     for first in range(0, len(frames), BLOCK):
         transformed = scipy.fft.rfft(frames[first : first + BLOCK] * weight, n=size, axis=1)
         correlation = scipy.fft.irfft(np.abs(transformed) ** 2, n=size, axis=1)[:, :window]

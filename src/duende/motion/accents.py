@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.ndimage import gaussian_filter1d
-from scipy.signal import argrelextrema
+from scipy.ndimage import gaussian_filter1d, maximum_filter1d
 
 from duende.motion.motion import Motion
+from duende.motion.quaternions import dots
 from duende.motion.skeleton import SMPL24, Skeleton
 
 SMOOTHING = 5 / 60
@@ -48,7 +48,8 @@ class PhaseLocking:
 
 def mean_speed(positions: np.ndarray, fps: float) -> np.ndarray:
     """Mean speed of all joints ``(T - 1,)`` in m/s."""
-    return np.asarray(np.linalg.norm(np.diff(positions, axis=0), axis=-1).mean(axis=1) * fps)
+    steps = np.diff(positions, axis=0)
+    return np.asarray(np.sqrt(dots(steps, steps)).mean(axis=1) * fps)
 
 
 def smooth_speed(positions: np.ndarray, fps: float) -> np.ndarray:
@@ -66,7 +67,12 @@ def nearness(events: np.ndarray, places: np.ndarray, tolerance: float) -> float:
 
 def speed_minima(positions: np.ndarray, fps: float) -> np.ndarray:
     """Times (seconds) at which the smoothed mean joint speed is least: the field's dance beats."""
-    return np.asarray(argrelextrema(smooth_speed(positions, fps), np.less)[0] / fps)
+    return local_minima(smooth_speed(positions, fps)) / fps
+
+
+def local_minima(values: np.ndarray) -> np.ndarray:
+    """Places in ``(T,)`` whose value is less than both neighbours'."""
+    return np.flatnonzero((values[1:-1] < values[:-2]) & (values[1:-1] < values[2:])) + 1
 
 
 def foot_strikes(positions: np.ndarray, fps: float, skeleton: Skeleton = SMPL24) -> np.ndarray:
@@ -74,8 +80,8 @@ def foot_strikes(positions: np.ndarray, fps: float, skeleton: Skeleton = SMPL24)
     strikes = []
     for ankle, toes in zip(skeleton.feet[::2], skeleton.feet[1::2], strict=True):
         foot = positions[:, [ankle, toes]].mean(axis=1)
-        speed = np.linalg.norm(np.diff(foot, axis=0), axis=-1) * fps
-        speed = gaussian_filter1d(speed, STRIKE_SMOOTHING * fps)
+        step = np.diff(foot, axis=0)
+        speed = gaussian_filter1d(np.sqrt(dots(step, step)) * fps, STRIKE_SMOOTHING * fps)
         moving = speed > max(0.25, 0.5 * float(np.percentile(speed, 70)))
         stops = np.flatnonzero(moving[:-1] & ~moving[1:]) + 1
         strikes.append(stops / fps)
@@ -91,10 +97,10 @@ def accents(motion: Motion) -> Accents:
     if len(positions) < 3:
         return Accents(np.zeros(0), np.zeros(0))
     smooth = smooth_speed(positions, motion.fps)
-    minima = argrelextrema(smooth, np.less)[0]
+    minima = local_minima(smooth)
     around = max(1, round(AROUND * motion.fps))
     times = minima / motion.fps
-    peaks = np.array([smooth[max(0, i - around) : i + around + 1].max() for i in minima])
+    peaks = maximum_filter1d(smooth, 2 * around + 1, mode="nearest")[minima]
     depths = 1 - smooth[minima] / np.maximum(peaks, 1e-6)
     # Where speed is constant, rounding alone makes minima.
     deep = depths > SHALLOWEST

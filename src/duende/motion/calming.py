@@ -10,11 +10,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from scipy.ndimage import gaussian_filter1d, percentile_filter
-from scipy.spatial.transform import Rotation
+from scipy.ndimage import gaussian_filter1d, rank_filter
 
 from duende.motion.kinematics import continuous_quaternions
 from duende.motion.motion import Motion
+from duende.motion.quaternions import between, dots, normalised
 
 FAST, SLOW = 0.017, 0.1
 """Seconds (deviations of a Gaussian) under which change is as fast as trembling, and as movement."""
@@ -26,6 +26,10 @@ TURNS, PATH = (0.1, 0.2), (0.07, 0.12)
 """Ratios of fast to slow change at which smoothing begins and is complete, for rotations and for the root's path."""
 LEAST_TURN, LEAST_STEP = np.radians(0.5), 0.003
 """Radians and metres that are added to slow change: a joint that hardly moves does not tremble."""
+STRETCH = 4096
+"""Frames worked on at a time."""
+REACH = 5 * SLOW + AROUND / 2 + 5 * AROUND / 4
+"""Seconds on both sides that a frame depends on, and a little more."""
 
 
 def calmed(motion: Motion) -> Motion:
@@ -33,12 +37,18 @@ def calmed(motion: Motion) -> Motion:
     if len(motion) < 3:
         return motion
     rotations = continuous_quaternions(motion.rotations)
-    fast, slow, smooth = (_smoothed(rotations, width * motion.fps) for width in (FAST, SLOW, CALMED))
-    ratio = _ratio(_apart(rotations, fast), _apart(rotations, slow), LEAST_TURN, motion.fps)
-    turn = (_turns(rotations).inv() * _turns(smooth)).as_rotvec().reshape(*ratio.shape, 3)
-    part = Rotation.from_rotvec((_share(ratio, TURNS)[..., None] * turn).reshape(-1, 3))
-    calm = (_turns(rotations) * part).as_quat().reshape(rotations.shape)
+    calm, reach = np.empty_like(rotations), int(np.ceil(REACH * motion.fps)) + 2
+    for first in range(0, len(motion), STRETCH):
+        begin, end = max(0, first - reach), first + STRETCH
+        part = _calmed_turns(rotations[begin : end + reach], motion.fps)
+        calm[first:end] = part[first - begin : end - begin]
     return replace(motion, rotations=continuous_quaternions(calm), root=_calmed_path(motion))
+
+
+def _calmed_turns(rotations: np.ndarray, fps: float) -> np.ndarray:
+    fast, slow, smooth = (normalised(_mean(rotations, width * fps)) for width in (FAST, SLOW, CALMED))
+    ratio = _ratio(_apart(rotations, fast), _apart(rotations, slow), LEAST_TURN, fps)
+    return between(normalised(rotations), smooth, _share(ratio, TURNS))
 
 
 def _calmed_path(motion: Motion) -> np.ndarray:
@@ -49,18 +59,18 @@ def _calmed_path(motion: Motion) -> np.ndarray:
 
 def _ratio(fast: np.ndarray, slow: np.ndarray, least: float, fps: float) -> np.ndarray:
     """Ratio of usual fast to usual slow change, both ``(T, N)``; medians, which a single accent does not move."""
-    size = (max(1, round(AROUND * fps)), 1)
-    usual = [percentile_filter(change, 50, size=size, mode="nearest") for change in (fast, slow)]
+    usual = [_medians(change, max(1, round(AROUND * fps))) for change in (fast, slow)]
     return np.asarray(gaussian_filter1d(usual[0] / (usual[1] + least), AROUND * fps / 4, axis=0, mode="nearest"))
+
+
+def _medians(values: np.ndarray, size: int) -> np.ndarray:
+    """Running medians over time of ``(T, N)``, column by column: so the filter keeps its window sorted."""
+    columns = np.ascontiguousarray(values.T)
+    return np.stack([rank_filter(column, size // 2, size=size, mode="nearest") for column in columns], axis=1)
 
 
 def _share(ratio: np.ndarray, bounds: tuple[float, float]) -> np.ndarray:
     return np.asarray(np.clip((ratio - bounds[0]) / (bounds[1] - bounds[0]), 0.0, 1.0))
-
-
-def _smoothed(rotations: np.ndarray, width: float) -> np.ndarray:
-    mean = _mean(rotations, width)
-    return np.asarray(mean / np.linalg.norm(mean, axis=-1, keepdims=True))
 
 
 def _mean(values: np.ndarray, width: float) -> np.ndarray:
@@ -73,8 +83,5 @@ def _mean(values: np.ndarray, width: float) -> np.ndarray:
 
 def _apart(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """Angles ``(T, J)`` in radians between rotations ``(T, J, 4)`` whose quaternions lie on the same side."""
-    return np.asarray(4 * np.arcsin(np.clip(np.linalg.norm(first - second, axis=-1) / 2, 0.0, 1.0)))
-
-
-def _turns(rotations: np.ndarray) -> Rotation:
-    return Rotation.from_quat(rotations.reshape(-1, 4))
+    apart = first - second
+    return np.asarray(4 * np.arcsin(np.minimum(np.sqrt(dots(apart, apart)) / 2, 1.0)))

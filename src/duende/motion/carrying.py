@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from scipy.interpolate import PchipInterpolator
 from scipy.ndimage import label as label_spans
 from scipy.spatial.transform import Rotation
 
@@ -56,4 +55,6 @@ def _stand_times(standing: np.ndarray) -> np.ndarray:
     middles = np.concatenate([np.full(min(2, last - first + 1), (first + last) / 2) for first, last in bounds])
     if len(places) == 1:
         return np.full(len(standing), middles[0])
+    from scipy.interpolate import PchipInterpolator
+
     return np.asarray(PchipInterpolator(places, middles)(np.clip(frames, places[0], places[-1])))

@@ -6,6 +6,7 @@ import numpy as np
 from scipy.ndimage import binary_closing, binary_opening, gaussian_filter1d
 
 from duende.motion.motion import Motion
+from duende.motion.quaternions import dots
 from duende.motion.skeleton import SMPL24, Skeleton
 
 NEAR_FLOOR = 0.05
@@ -98,4 +99,5 @@ def joint_speed(points: np.ndarray, fps: float) -> np.ndarray:
     if len(points) < 2:
         return np.zeros(points.shape[:2])
     velocity = np.gradient(points, axis=0) * fps
-    return np.asarray(np.linalg.norm(gaussian_filter1d(velocity, 0.015 * fps, axis=0), axis=-1))
+    smooth = gaussian_filter1d(velocity, 0.015 * fps, axis=0)
+    return np.asarray(np.sqrt(dots(smooth, smooth)))

@@ -11,10 +11,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
+from scipy.linalg import solveh_banded
 from scipy.ndimage import gaussian_filter1d
 from scipy.ndimage import label as label_spans
-from scipy.sparse import diags_array
-from scipy.sparse.linalg import spsolve
 
 from duende.motion.contacts import joint_speed
 from duende.motion.legs import with_feet_moved
@@ -150,8 +149,13 @@ def _carried(wanted: np.ndarray, standing: np.ndarray, fps: float) -> np.ndarray
 
     The least of ``sum(weight |shift - wanted|^2) + stiffness sum(|second difference|^2)``.
     """
-    count = len(wanted)
     weight = np.where(standing, HELD, FREE)
-    difference = diags_array([1.0, -2.0, 1.0], offsets=[0, 1, 2], shape=(count - 2, count))
-    bending = (BLEND * fps / 3) ** 4 * (difference.T @ difference)
-    return np.asarray(spsolve((diags_array(weight) + bending).tocsc(), weight[:, None] * wanted)).reshape(count, 3)
+    # The upper bands of the second differences' squares: from each row 1, -2, 1.
+    bands = np.zeros((3, len(wanted)))
+    bands[0, 2:] = 1.0
+    for first, last, square, beside in ((0, -2, 1.0, 0.0), (1, -1, 4.0, -2.0), (2, None, 1.0, -2.0)):
+        bands[2, first:last] += square
+        bands[1, first:last] += beside
+    bands *= (BLEND * fps / 3) ** 4
+    bands[2] += weight
+    return np.asarray(solveh_banded(bands, weight[:, None] * wanted))

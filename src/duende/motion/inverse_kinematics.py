@@ -17,6 +17,7 @@ from scipy.spatial.transform import Rotation
 from duende.errors import DuendeError
 from duende.motion.kinematics import continuous_quaternions, local_rotations
 from duende.motion.motion import Motion
+from duende.motion.quaternions import about, applied, between, cross, dots, inverse, product, shortest_turn, unit
 from duende.motion.skeleton import SMPL24, Skeleton
 
 STRAIGHT = np.radians(12.0)
@@ -86,8 +87,7 @@ def fit_rotations(positions: np.ndarray, fps: float, skeleton: Skeleton = SMPL24
     fit.trunk()
     for limb in LIMBS:
         fit.limb(limb)
-    world = np.stack([rotation.as_quat() for rotation in fit.world], axis=1)
-    local = continuous_quaternions(local_rotations(world, skeleton))
+    local = continuous_quaternions(local_rotations(fit.world, skeleton))
     return Motion(local, fit.placed[:, 0], fps, skeleton)
 
 
@@ -96,8 +96,7 @@ class _Fit:
 
     def __init__(self, wanted: np.ndarray, fps: float, skeleton: Skeleton) -> None:
         self.wanted, self.fps, self.skeleton = wanted, fps, skeleton
-        identity = Rotation.from_quat(np.tile([0.0, 0.0, 0.0, 1.0], (len(wanted), 1)))
-        self.world: list[Rotation] = [identity] * len(skeleton)
+        self.world = np.empty((len(wanted), len(skeleton), 4))
         self.placed = np.zeros_like(wanted)
 
     def trunk(self) -> None:
@@ -105,25 +104,25 @@ class _Fit:
         at = self.skeleton.index
         pelvis, chest = at("pelvis"), at("spine3")
         self.placed[:, pelvis] = self.wanted[:, pelvis]
-        self.world[pelvis] = self._carrying(pelvis, ("left_hip", "right_hip", "spine1"))
+        self.world[:, pelvis] = self._carrying(pelvis, ("left_hip", "right_hip", "spine1"))
         chest_turn = self._carrying(chest, ("neck", "left_collar", "right_collar"))
         parent = pelvis
         for share, name in ((1 / 3, "spine1"), (2 / 3, "spine2")):
             joint, child = at(name), at("spine2" if name == "spine1" else "spine3")
             self._place(joint, parent)
-            middle = _between(self.world[pelvis], chest_turn, share)
-            self.world[joint] = self._swung(middle, joint, child)
+            middle = between(self.world[:, pelvis], chest_turn, share)
+            self.world[:, joint] = self._swung(middle, joint, child)
             parent = joint
         self._place(chest, parent)
-        self.world[chest] = chest_turn
+        self.world[:, chest] = chest_turn
         ends = (("neck", "head"), ("left_collar", "left_shoulder"), ("right_collar", "right_shoulder"))
         for name, child_name in ends:
             joint, child = at(name), at(child_name)
             self._place(joint, chest)
-            self.world[joint] = self._swung(chest_turn, joint, child)
+            self.world[:, joint] = self._swung(chest_turn, joint, child)
         head = at("head")
         self._place(head, at("neck"))
-        self.world[head] = self.world[at("neck")]
+        self.world[:, head] = self.world[:, at("neck")]
 
     def limb(self, limb: Limb) -> None:
         """One arm or leg, its parent being placed already."""
@@ -137,58 +136,58 @@ class _Fit:
         reach = self.wanted[:, end] - knee
         shin = unit(reach)
         thigh = (knee - self.placed[:, first]) / lengths[0]
-        follow = swing(self.world[parent].apply(skeleton.offsets[middle]), thigh) * self.world[parent]
-        normal = np.cross(thigh, shin)
+        follow = _swung(self.world[:, parent], skeleton.offsets[middle], thigh)
+        normal = cross(thigh, shin)
         # The sine: a fully folded limb tells as little as a straight one.
         sine = np.linalg.norm(normal, axis=1)
         sure = _smoothstep((sine - np.sin(STRAIGHT)) / (np.sin(BENT) - np.sin(STRAIGHT)))
         if limb.tip_in_front:
             side = _side_of_bend(thigh, shin, self.wanted[:, tip] - self.wanted[:, end])
-            bend = np.arctan2(sine, (thigh * shin).sum(axis=1))
+            bend = np.arctan2(sine, dots(thigh, shin))
             # A knee that bends a little backwards is stretched too far, not turned about; one that bends a lot is bent.
             little = bend < OVERSTRETCHED
             normal = normal * np.where(little & (side < 0), -1.0, 1.0)[:, None]
             clear = np.where(little, _smoothstep(np.abs(side) / CLEAR_SIDE), 1.0)
             sure = sure * np.where(~little & (side < 0), _smoothstep((bend - OVERSTRETCHED) / STRAIGHT), clear)
-        measured = _angle_about(thigh, follow.apply(np.array(limb.bend_axis)), normal)
-        self.world[first] = self._steadied(follow, self.world[parent], thigh, measured, sure, REST_TRUST)
+        measured = _angle_about(thigh, applied(follow, np.array(limb.bend_axis)), normal)
+        self.world[:, first] = self._steadied(follow, self.world[:, parent], thigh, measured, sure, REST_TRUST)
         self._place(middle, first)
-        follow = swing(self.world[first].apply(skeleton.offsets[end]), shin) * self.world[first]
+        follow = _swung(self.world[:, first], skeleton.offsets[end], shin)
         unknown = np.zeros(len(shin))
-        self.world[middle] = self._steadied(follow, self.world[first], shin, unknown, unknown, HINGE_TRUST)
+        self.world[:, middle] = self._steadied(follow, self.world[:, first], shin, unknown, unknown, HINGE_TRUST)
         self._place(end, middle)
-        self.world[end] = self._swung(self.world[middle], end, tip)
+        self.world[:, end] = self._swung(self.world[:, middle], end, tip)
         self._place(tip, end)
-        self.world[tip] = self.world[end]
+        self.world[:, tip] = self.world[:, end]
 
     def _steadied(
         self,
-        follow: Rotation,
-        parent: Rotation,
+        follow: np.ndarray,
+        parent: np.ndarray,
         bone: np.ndarray,
         measured: np.ndarray,
         sure: np.ndarray,
         rest_trust: float,
-    ) -> Rotation:
+    ) -> np.ndarray:
         """Turn ``follow`` about the ``bone`` by a twist that is steady in time as its parent sees it."""
         # "The short way from rest" itself spins about the bone as it moves, fast where the bone points away from rest.
-        seen, local = parent.inv().apply(bone), parent.inv() * follow
-        at_rest = local.inv().apply(seen)
-        side = np.cross(at_rest, np.eye(3)[np.argmin(np.abs(at_rest[0]))])
-        carried = swing(seen[:-1], seen[1:]) * local[:-1]
-        spin = _angle_about(seen[1:], carried.apply(side[:-1]), local[1:].apply(side[1:]))
-        trust = rest_trust * (1 + (at_rest * seen).sum(axis=1)) / 2
+        seen, local = applied(inverse(parent), bone), product(inverse(parent), follow)
+        at_rest = applied(inverse(local), seen)
+        side = cross(at_rest, np.eye(3)[np.argmin(np.abs(at_rest[0]))])
+        carried = product(shortest_turn(seen[:-1], seen[1:]), local[:-1])
+        spin = _angle_about(seen[1:], applied(carried, side[:-1]), applied(local[1:], side[1:]))
+        trust = rest_trust * (1 + dots(at_rest, seen)) / 2
         twist = _steady_angle(measured, sure, spin, trust, (TWIST_SMOOTHING * self.fps) ** 2)
-        return Rotation.from_rotvec(bone * twist[:, None]) * follow
+        return product(about(bone, twist), follow)
 
     def _place(self, joint: int, parent: int) -> None:
-        self.placed[:, joint] = self.placed[:, parent] + self.world[parent].apply(self.skeleton.offsets[joint])
+        self.placed[:, joint] = self.placed[:, parent] + applied(self.world[:, parent], self.skeleton.offsets[joint])
 
-    def _swung(self, start: Rotation, joint: int, child: int) -> Rotation:
+    def _swung(self, start: np.ndarray, joint: int, child: int) -> np.ndarray:
         """Turn ``start`` the short way so that the bone from ``joint`` points to where ``child`` is wanted."""
-        return swing(start.apply(self.skeleton.offsets[child]), self.wanted[:, child] - self.wanted[:, joint]) * start
+        return _swung(start, self.skeleton.offsets[child], self.wanted[:, child] - self.wanted[:, joint])
 
-    def _carrying(self, joint: int, children: tuple[str, ...]) -> Rotation:
+    def _carrying(self, joint: int, children: tuple[str, ...]) -> np.ndarray:
         """Best rotation of the rest offsets of ``children`` onto their wanted places about ``joint`` (Kabsch)."""
         indices = [self.skeleton.index(name) for name in children]
         rest = self.skeleton.offsets[indices]
@@ -197,7 +196,12 @@ class _Fit:
         flip = np.ones((len(wanted), 3))
         flip[:, 2] = np.sign(np.linalg.det(u) * np.linalg.det(vt))
         matrices = np.einsum("tba,tb,tcb->tac", vt, flip, u)
-        return Rotation.from_matrix(matrices)
+        return np.asarray(Rotation.from_matrix(matrices).as_quat())
+
+
+def _swung(start: np.ndarray, offset: np.ndarray, direction: np.ndarray) -> np.ndarray:
+    """Turn ``start`` ``(T, 4)`` the short way so that a bone at ``offset`` points in ``direction`` ``(T, 3)``."""
+    return product(shortest_turn(applied(start, offset), direction), start)
 
 
 def _steady_bend(
@@ -210,8 +214,8 @@ def _steady_bend(
     """
     line = unit(end - first)
     off = middle - first
-    off = off - (off * line).sum(axis=1, keepdims=True) * line
-    size = np.linalg.norm(off, axis=1)
+    off = off - dots(off, line)[:, None] * line
+    size = np.sqrt(dots(off, off))
     _, needed = _triangle(np.linalg.norm(end - first, axis=1), *lengths)
     told = _smoothstep((size / np.maximum(needed, 1e-9) - VAGUE[0]) / (VAGUE[1] - VAGUE[0]))[:, None]
     around = gaussian_filter1d(off, BEND_SMOOTHING * fps, axis=0, mode="nearest")
@@ -240,39 +244,30 @@ def two_bones(first: np.ndarray, middle: np.ndarray, end: np.ndarray, upper: flo
     line = line / np.maximum(distance, 1e-9)
     along, aside = _triangle(distance, upper, lower)
     pole = middle - first
-    pole = pole - (pole * line).sum(axis=1, keepdims=True) * line
+    pole = pole - dots(pole, line)[:, None] * line
     size = np.linalg.norm(pole, axis=1, keepdims=True)
     pole = np.where(size > 1e-9, pole / np.maximum(size, 1e-9), 0.0)
     return first + along * line + aside * pole
 
 
-def unit(vectors: np.ndarray) -> np.ndarray:
-    """Bring vectors ``(T, 3)`` to length 1, those of no length left at 0."""
-    return np.asarray(vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9))
-
-
 def swing(source: np.ndarray, target: np.ndarray) -> Rotation:
     """Shortest rotation that turns each of ``source`` ``(T, 3)`` to the direction of ``target`` ``(T, 3)``."""
-    source, target = unit(source), unit(target)
-    quaternion = np.concatenate([np.cross(source, target), 1 + (source * target).sum(axis=1, keepdims=True)], axis=1)
-    opposite = np.linalg.norm(quaternion, axis=1) < 1e-6
-    quaternion[opposite] = [1.0, 0.0, 0.0, 0.0]
-    return Rotation.from_quat(quaternion)
+    return Rotation.from_quat(shortest_turn(source, target))
 
 
 def _side_of_bend(thigh: np.ndarray, shin: np.ndarray, foot: np.ndarray) -> np.ndarray:
     """How far, -1 to 1, the knee lies on the side of the leg to which the ``foot`` points; all ``(T, 3)``."""
     line = unit(thigh + shin)
-    knee = thigh - (thigh * line).sum(axis=1, keepdims=True) * line
-    front = foot - (foot * line).sum(axis=1, keepdims=True) * line
+    knee = thigh - dots(thigh, line)[:, None] * line
+    front = foot - dots(foot, line)[:, None] * line
     scale = np.linalg.norm(knee, axis=1) * np.linalg.norm(front, axis=1)
-    return np.asarray((knee * front).sum(axis=1) / np.maximum(scale, 1e-9))
+    return dots(knee, front) / np.maximum(scale, 1e-9)
 
 
 def _angle_about(axis: np.ndarray, source: np.ndarray, target: np.ndarray) -> np.ndarray:
     """Angles ``(T,)`` about unit ``axis`` ``(T, 3)`` that turn ``source`` to ``target``, both seen along the axis."""
-    source = source - (source * axis).sum(axis=1, keepdims=True) * axis
-    return np.asarray(np.arctan2((np.cross(source, target) * axis).sum(axis=1), (source * target).sum(axis=1)))
+    source = source - dots(source, axis)[:, None] * axis
+    return np.asarray(np.arctan2(dots(cross(source, target), axis), dots(source, target)))
 
 
 def _steady_angle(
@@ -299,7 +294,3 @@ def _steady_angle(
 def _smoothstep(share: np.ndarray) -> np.ndarray:
     share = np.clip(share, 0.0, 1.0)
     return np.asarray(share * share * (3 - 2 * share))
-
-
-def _between(first: Rotation, second: Rotation, share: float) -> Rotation:
-    return first * Rotation.from_rotvec((first.inv() * second).as_rotvec() * share)

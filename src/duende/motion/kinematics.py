@@ -1,54 +1,63 @@
-"""Forward kinematics and the few quaternion operations that work on whole motions at once.
+"""Forward kinematics, and what is done to the quaternions of whole motions at once.
 
 Quaternions are scalar last, as in :class:`scipy.spatial.transform.Rotation`.
 """
 
 from __future__ import annotations
 
-import numpy as np
-from scipy.spatial.transform import Rotation
+from collections.abc import Iterator
 
+import numpy as np
+
+from duende.motion.quaternions import between, dots, normalised, product_of_components, vectors_turned
 from duende.motion.skeleton import Skeleton
+
+BLOCK = 1024
+"""Frames worked on at a time: all joints of so many stay in the processor's cache."""
+_BACK = np.array([[-1.0], [-1.0], [-1.0], [1.0]])
+"""What components of a quaternion are multiplied by to turn back."""
 
 
 def global_rotations(rotations: np.ndarray, skeleton: Skeleton) -> np.ndarray:
     """Turn local rotations ``(T, J, 4)`` into world orientations ``(T, J, 4)``."""
-    world: list[Rotation] = []
-    for joint, parent in enumerate(skeleton.parents):
-        local = Rotation.from_quat(rotations[:, joint])
-        world.append(local if parent < 0 else world[parent] * local)
-    return np.stack([rotation.as_quat() for rotation in world], axis=1)
+    world = np.empty((len(rotations), len(skeleton), 4))
+    for block in _blocks(len(rotations)):
+        world[block] = _world(rotations[block], skeleton).transpose(2, 0, 1)
+    return world
 
 
 def local_rotations(world: np.ndarray, skeleton: Skeleton) -> np.ndarray:
     """Turn world orientations ``(T, J, 4)`` into local rotations ``(T, J, 4)``."""
-    turns = [Rotation.from_quat(world[:, joint]) for joint in range(len(skeleton))]
-    return np.stack(
-        [
-            (turns[joint] if parent < 0 else turns[parent].inv() * turns[joint]).as_quat()
-            for joint, parent in enumerate(skeleton.parents)
-        ],
-        axis=1,
-    )
+    local = np.empty(world.shape)
+    for block in _blocks(len(world)):
+        turns = np.ascontiguousarray(normalised(world[block]).transpose(1, 2, 0))
+        for joint, parent in enumerate(skeleton.parents):
+            turn = turns[joint]
+            if parent >= 0:
+                turn = product_of_components(_BACK * turns[parent], turn)
+            local[block, joint] = turn.T
+    return local
 
 
 def forward_kinematics(rotations: np.ndarray, root: np.ndarray, skeleton: Skeleton) -> np.ndarray:
     """Place all joints: local rotations ``(T, J, 4)`` and root ``(T, 3)`` metres to positions ``(T, J, 3)``."""
-    world = global_rotations(rotations, skeleton)
     positions = np.empty((len(root), len(skeleton), 3))
-    for joint, parent in enumerate(skeleton.parents):
-        if parent < 0:
-            positions[:, joint] = root
-        else:
-            turned = Rotation.from_quat(world[:, parent]).apply(skeleton.offsets[joint])
-            positions[:, joint] = positions[:, parent] + turned
+    for block in _blocks(len(root)):
+        world, placed = _world(rotations[block], skeleton), np.empty((len(skeleton), 3, len(root[block])))
+        for joint, parent in enumerate(skeleton.parents):
+            placed[joint] = (
+                root[block].T if parent < 0 else placed[parent] + vectors_turned(world[parent], skeleton.offsets[joint])
+            )
+        positions[block] = placed.transpose(2, 0, 1)
     return positions
 
 
 def continuous_quaternions(rotations: np.ndarray) -> np.ndarray:
     """Choose the sign of each quaternion ``(T, ..., 4)`` so that neighbours in time lie on the same side."""
-    dots = np.sum(rotations[1:] * rotations[:-1], axis=-1, keepdims=True)
-    signs = np.cumprod(np.where(dots < 0, -1.0, 1.0), axis=0)
+    opposite = dots(rotations[1:], rotations[:-1]) < 0
+    if not opposite.any():
+        return rotations
+    signs = np.cumprod(np.where(opposite, -1.0, 1.0), axis=0)[..., None]
     return np.concatenate([rotations[:1], rotations[1:] * signs])
 
 
@@ -56,8 +65,21 @@ def resample_quaternions(rotations: np.ndarray, at: np.ndarray) -> np.ndarray:
     """Interpolate ``(T, J, 4)`` spherically at fractional frames ``at`` ``(N,)``, giving ``(N, J, 4)``."""
     before = np.minimum(np.floor(at).astype(int), len(rotations) - 1)
     after = np.minimum(before + 1, len(rotations) - 1)
-    share = np.repeat(at - before, rotations.shape[1])[:, None]
-    first = Rotation.from_quat(rotations[before].reshape(-1, 4))
-    second = Rotation.from_quat(rotations[after].reshape(-1, 4))
-    turn = (first.inv() * second).as_rotvec() * share
-    return (first * Rotation.from_rotvec(turn)).as_quat().reshape(len(at), -1, 4)
+    result = np.empty((len(at), *rotations.shape[1:]))
+    for block in _blocks(len(at)):
+        first, second = (normalised(rotations[frames[block]]) for frames in (before, after))
+        result[block] = between(first, second, (at - before)[block, None])
+    return result
+
+
+def _world(rotations: np.ndarray, skeleton: Skeleton) -> np.ndarray:
+    """World orientations of a block of frames, joints and components ``(J, 4, T)`` first."""
+    local = np.ascontiguousarray(normalised(rotations).transpose(1, 2, 0))
+    world = np.empty_like(local)
+    for joint, parent in enumerate(skeleton.parents):
+        world[joint] = local[joint] if parent < 0 else product_of_components(world[parent], local[joint])
+    return world
+
+
+def _blocks(frames: int) -> Iterator[slice]:
+    return (slice(first, first + BLOCK) for first in range(0, frames, BLOCK))

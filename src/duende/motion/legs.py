@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
-from duende.motion.inverse_kinematics import swing, two_bones
-from duende.motion.kinematics import continuous_quaternions, local_rotations
+from duende.motion.inverse_kinematics import two_bones
+from duende.motion.kinematics import continuous_quaternions
 from duende.motion.motion import Motion
+from duende.motion.quaternions import dots, inverse, product, shortest_turn
 
 SUPPLE = 0.97
 """Share of the leg's length up to which it is stretched freely."""
@@ -26,16 +26,19 @@ def with_feet_moved(motion: Motion, shifts: np.ndarray) -> Motion:
         shifts: ``(T, 2, 3)`` metres, for left and right foot.
     """
     skeleton, positions = motion.skeleton, motion.positions
-    world = motion.global_rotations.copy()
+    world, rotations = motion.global_rotations, motion.rotations.copy()
     for number, side in enumerate(("left", "right")):
         hip, knee, ankle = (skeleton.index(f"{side}_{part}") for part in ("hip", "knee", "ankle"))
         upper, lower = (float(np.linalg.norm(skeleton.offsets[joint])) for joint in (knee, ankle))
         start, bend, end = (positions[:, joint] for joint in (hip, knee, ankle))
         reached = _in_reach(start, end, end + shifts[:, number], upper + lower)
         bent = two_bones(start, bend + shifts[:, number] / 2, reached, upper, lower)
-        for joint, before, after in ((hip, bend - start, bent - start), (knee, end - bend, reached - bent)):
-            world[:, joint] = (swing(before, after) * Rotation.from_quat(world[:, joint])).as_quat()
-    return replace(motion, rotations=continuous_quaternions(local_rotations(world, skeleton)))
+        thigh = product(shortest_turn(bend - start, bent - start), world[:, hip])
+        shin = product(shortest_turn(end - bend, reached - bent), world[:, knee])
+        parents = (world[:, skeleton.parents[hip]], thigh, shin)
+        for joint, parent, turn in zip((hip, knee, ankle), parents, (thigh, shin, world[:, ankle]), strict=True):
+            rotations[:, joint] = product(inverse(parent), turn)
+    return replace(motion, rotations=continuous_quaternions(rotations))
 
 
 def _in_reach(hip: np.ndarray, before: np.ndarray, wanted: np.ndarray, length: float) -> np.ndarray:
@@ -44,7 +47,7 @@ def _in_reach(hip: np.ndarray, before: np.ndarray, wanted: np.ndarray, length: f
     A leg that was longer ``before`` may stay as long.
     """
     line = wanted - hip
-    distance = np.linalg.norm(line, axis=1)
+    distance = np.sqrt(dots(line, line))
     bound, rest = SUPPLE * length, (1 - SUPPLE) * length
     beyond = np.maximum(distance - bound, 0.0)
     soft = np.where(beyond > 0, bound + rest * (1 - np.exp(-beyond / rest)), distance)

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
-from scipy.interpolate import make_interp_spline
 
 from duende.errors import DuendeError
 from duende.motion.kinematics import (
@@ -98,6 +97,9 @@ class Motion:
         """
         if len(self) < 4:
             return self.warped(at / self.fps)
+        # Imported where it is needed: a fifth of a second that a dance at its own rate does without.
+        from scipy.interpolate import make_interp_spline
+
         quaternions = continuous_quaternions(self.rotations).reshape(len(self), -1)
         curve = make_interp_spline(np.arange(len(self)), np.concatenate([self.root, quaternions], axis=1), k=3)
         values = curve(at)

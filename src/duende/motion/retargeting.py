@@ -14,8 +14,9 @@ from scipy.ndimage import gaussian_filter1d, minimum_filter1d
 from scipy.spatial.transform import Rotation
 
 from duende.errors import DuendeError
-from duende.motion.inverse_kinematics import LIMBS, fit_rotations, swing, unit
+from duende.motion.inverse_kinematics import LIMBS, fit_rotations, swing
 from duende.motion.motion import Motion
+from duende.motion.quaternions import unit
 from duende.motion.skeleton import SMPL24, Skeleton
 
 FLOOR_SECONDS = 2.0

@@ -68,16 +68,45 @@ def _costs(speed: np.ndarray, height: np.ndarray) -> np.ndarray:
 
 
 def _cheapest(costs: np.ndarray) -> np.ndarray:
-    """States ``(T,)`` of the least total cost, changes included (Viterbi)."""
+    """States ``(T,)`` of the least total cost, changes included (Viterbi).
+
+    The frames are cut into as many blocks as a block has frames, and all blocks are walked through at once, from each
+    state that they may begin in; then one block after the other takes the beginning that is the cheapest.
+    """
+    frames, states = costs.shape
+    size = int(np.ceil(np.sqrt(frames)))
+    blocks = np.pad(costs, ((0, -frames % size), (0, 0))).reshape(-1, size, states)
     change = CHANGE * (STATES[:, None] != STATES[None]).sum(axis=2)
-    best = costs[0]
-    origins = np.zeros(costs.shape, dtype=int)
-    for frame in range(1, len(costs)):
-        reached = best[:, None] + change
-        origins[frame] = reached.argmin(axis=0)
-        best = reached.min(axis=0) + costs[frame]
-    path = np.zeros(len(costs), dtype=int)
-    path[-1] = best.argmin()
-    for frame in range(len(costs) - 1, 0, -1):
-        path[frame - 1] = origins[frame, path[frame]]
-    return path
+    # From the state in the first frame of a block to that in the present one.
+    best = np.where(np.eye(states, dtype=bool), blocks[:, 0, None], np.inf)
+    origins = np.zeros((size, *best.shape), dtype=np.int8)
+    for frame in range(1, size):
+        reached = best[..., None] + change
+        origins[frame] = reached.argmin(axis=2)
+        best = reached.min(axis=2) + blocks[:, frame, None]
+    begins, ends = _cheapest_ends(best, change)
+    path = np.empty((len(blocks), size), dtype=int)
+    path[:, -1] = ends
+    for frame in range(size - 1, 0, -1):
+        path[:, frame - 1] = origins[frame, np.arange(len(blocks)), begins, path[:, frame]]
+    return path.reshape(-1)[:frames]
+
+
+def _cheapest_ends(costs: np.ndarray, change: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """First and last states ``(N,)`` of the cheapest way through blocks that cost ``(N, first state, last state)``."""
+    # By the state that a block begins with, that which the one before ends with; by that which it ends with, its first.
+    entered = np.zeros(costs.shape[:2], dtype=int)
+    begun = np.zeros(costs.shape[:2], dtype=int)
+    total = np.zeros(costs.shape[1])
+    for block, cost in enumerate(costs):
+        reached = total[:, None] + (change if block else 0.0)
+        entered[block] = reached.argmin(axis=0)
+        ways = reached.min(axis=0)[:, None] + cost
+        begun[block] = ways.argmin(axis=0)
+        total = ways.min(axis=0)
+    begins, ends = np.zeros(len(costs), dtype=int), np.zeros(len(costs), dtype=int)
+    end = int(total.argmin())
+    for block in range(len(costs) - 1, -1, -1):
+        ends[block], begins[block] = end, begun[block, end]
+        end = int(entered[block, begins[block]])
+    return begins, ends

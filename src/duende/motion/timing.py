@@ -84,40 +84,41 @@ def _assigned(found: Accents, grid: np.ndarray, offbeat: np.ndarray) -> list[tup
     A step costs the square of the log of the speed that it needs, times its duration, the weights of accents passed
     over, and a little for a place between beats. The start of dance and song is the first anchor.
     """
-    accent_times = np.concatenate([[0.0], found.times])
-    passed = np.concatenate([[0.0, 0.0], np.cumsum(found.weights)])
-    places = [np.array([0.0])]
-    extra = [np.array([0.0])]
-    for time in found.times:
-        near = np.flatnonzero(np.abs(grid - time) <= DRIFT)
-        places.append(grid[near])
-        extra.append(np.where(offbeat[near], OFFBEAT_COST, 0.0))
-    best = [np.zeros(1)] + [np.full(len(p), np.inf) for p in places[1:]]
-    back: list[np.ndarray] = [np.full((len(p), 2), -1) for p in places]
-    for j in range(1, len(places)):
-        for i in range(j - 1, -1, -1):
-            gap = accent_times[j] - accent_times[i]
-            if gap > LONGEST_GAP and i < j - 1:
-                break
-            if not len(places[i]) or not len(places[j]) or gap <= 0:
-                continue
-            spans = places[j][None, :] - places[i][:, None]
-            with np.errstate(divide="ignore", invalid="ignore"):
-                speed = gap / spans
-            allowed = (spans > 0) & (speed > SLOWEST) & (speed < FASTEST)
-            cost = np.full(spans.shape, np.inf)
-            cost[allowed] = SPEED_COST * np.log(speed[allowed]) ** 2 * gap
-            cost += best[i][:, None] + (passed[j] - passed[i + 1]) * SKIP_COST + extra[j][None, :]
-            origin = cost.argmin(axis=0)
-            value = cost[origin, np.arange(len(origin))]
-            better = value < best[j]
-            best[j][better] = value[better]
-            back[j][better] = np.stack([np.full(int(better.sum()), i), origin[better]], axis=1)
-    final = [b + (passed[-1] - passed[j + 1]) * SKIP_COST if len(b) else np.array([np.inf]) for j, b in enumerate(best)]
-    j = int(np.argmin([float(f.min()) for f in final]))
-    k = int(final[j].argmin())
+    times = np.concatenate([[0.0], found.times])
+    passed = np.concatenate([[0.0, 0.0], np.cumsum(found.weights)]) * SKIP_COST
+    near = [np.flatnonzero(np.abs(grid - time) <= DRIFT) for time in found.times]
+    # A row for each accent at each of its places, the last accent first: of equal ways the shortest step is taken.
+    counts = np.array([1, *map(len, near)])
+    accent = np.repeat(np.arange(len(times))[::-1], counts[::-1])
+    begin = np.cumsum(counts[::-1])[::-1] - counts
+    place = np.concatenate([*(grid[places] for places in near[::-1]), [0.0]])
+    extra = np.concatenate([*(np.where(offbeat[places], OFFBEAT_COST, 0.0) for places in near[::-1]), [0.0]])
+    best, origin = np.full(len(place), np.inf), np.full(len(place), -1)
+    best[-1] = 0.0
+    for step in range(1, len(times)):
+        gap = times[step] - times[:step]
+        earliest = min(step - 1, int((gap > LONGEST_GAP).sum()))
+        own = slice(begin[step], begin[step] + counts[step])
+        before = slice(own.stop, begin[earliest] + counts[earliest])
+        if not counts[step] or before.start == before.stop:
+            continue
+        cost = _speed_costs(gap[accent[before], None], place[None, own] - place[before, None])
+        cost += best[before, None] + (passed[step] - passed[accent[before] + 1])[:, None] + extra[None, own]
+        least = cost.argmin(axis=0)
+        best[own] = cost[least, np.arange(counts[step])]
+        origin[own] = before.start + least
+    # The earliest of equal ends.
+    row = len(best) - 1 - int((best + (passed[-1] - passed[accent + 1]))[::-1].argmin())
     pairs: list[tuple[float, float]] = []
-    while j > 0:
-        pairs.append((float(accent_times[j]), float(places[j][k])))
-        j, k = (int(v) for v in back[j][k])
+    while accent[row]:
+        pairs.append((float(times[accent[row]]), float(place[row])))
+        row = int(origin[row])
     return pairs[::-1]
+
+
+def _speed_costs(gaps: np.ndarray, spans: np.ndarray) -> np.ndarray:
+    """What it costs to dance ``gaps`` in ``spans`` of the song, both seconds; infinite beyond the bounds of speed."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        speed = gaps / spans
+    allowed = (gaps > 0) & (spans > 0) & (speed > SLOWEST) & (speed < FASTEST)
+    return np.where(allowed, SPEED_COST * np.log(np.where(allowed, speed, 1.0)) ** 2 * gaps, np.inf)
