@@ -10,8 +10,9 @@ from conftest import network
 from duende.audio.feature_sets import feature_set
 from duende.audio.music import Beats, MusicFeatures
 from duende.errors import DuendeError
-from duende.models.generation import Audition, CachedScorer, generate
+from duende.models.generation import Audition, generate
 from duende.models.sampling import Sampling
+from duende.models.scoring import CachedScorer, RecomputedScorer
 from duende.systems.audition import phrase_mark
 from duende.systems.debug import debug_system
 
@@ -34,9 +35,9 @@ def test_every_phrase_goes_on_from_the_chosen_candidate(positions: str, guidance
     gpt = network(positions=positions, music_dropout=0.1)
     shown: list[tuple[torch.Tensor, int]] = []
 
-    def judge(codes: torch.Tensor, first: int) -> int:
-        shown.append((codes.clone(), first))
-        return len(shown) % 3
+    def judge(codes: torch.Tensor, first: int) -> list[int]:
+        shown.append((codes[0].clone(), first))
+        return [len(shown) % 3]
 
     chosen = generate(
         gpt,
@@ -54,18 +55,26 @@ def test_every_phrase_goes_on_from_the_chosen_candidate(positions: str, guidance
         assert torch.equal(codes[number % 3], chosen[0, : codes.shape[1]])
 
 
-def test_a_kept_row_is_remembered_by_the_cache() -> None:
-    gpt, music = network(), torch.randn(1, 9, 5).expand(3, -1, -1)
-    codes = torch.randint(7, (3, 9, 2), generator=torch.Generator().manual_seed(0))
+@pytest.mark.parametrize("kind", [CachedScorer, RecomputedScorer])
+@pytest.mark.parametrize("ways", [1, 2])
+def test_a_kept_candidate_is_remembered(kind: type[CachedScorer] | type[RecomputedScorer], ways: int) -> None:
+    gpt, music = network(window=20), torch.randn(2, 9, 5)
+    codes = torch.randint(7, (2, 3, 9, 2), generator=torch.Generator().manual_seed(0))
+    codes[:, :, :5] = codes[:, :1, :5]
+    best = torch.tensor([2, 1])
     with torch.inference_mode():
-        scorer = CachedScorer(gpt, gpt.hear(music), None)
+        heard = gpt.hear(music).repeat(ways, 1, 1)
+        score = kind(gpt, None, 2, ways)
+        score.spread(3)
         for step in range(8):
-            scorer(step, codes)
-        scorer.keep(torch.tensor([2, 2, 2]))
-        codes[:] = codes[2].clone()
-        scores = scorer(8, codes).upper[:, 0]
-        expected = gpt(music, codes[..., 0], codes[..., 1]).upper[:, 8]
-    assert torch.allclose(scores, expected, atol=1e-5)
+            score(heard[:, step], codes[:, : 1 if step < 5 else 3, step])
+        score.keep(best, 3)
+        kept = codes[[0, 1], best]
+        scores = score(heard[:, 8], kept[:, None, 8]).view(ways, 2, 2, 7)
+        expected = gpt(music, kept[..., 0], kept[..., 1])
+    for way in scores:
+        assert torch.allclose(way[:, 0], expected.upper[:, 8], atol=1e-5)
+        assert torch.allclose(way[:, 1], expected.lower[:, 8], atol=1e-5)
 
 
 def mark(positions: np.ndarray, pace: float = 0.5) -> float:

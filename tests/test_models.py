@@ -12,7 +12,7 @@ import torch
 
 from duende.errors import DuendeError
 from duende.models.frequency import FrequencyComplement, focal_frequency_loss
-from duende.models.generation import CachedScorer, generate
+from duende.models.generation import generate
 from duende.models.gpt import CrossConditionalGPT, GPTConfig
 from duende.models.quantizer import Codebook
 from duende.models.reach import decoder_reach
@@ -289,21 +289,6 @@ def test_each_half_hears_the_other() -> None:
     network, music = gpt(), torch.randn(1, 4, 5)
     codes = torch.zeros(1, 4, dtype=torch.long)
     assert not torch.equal(network(music, codes, codes).lower, network(music, codes + 1, codes).lower)
-
-
-@pytest.mark.parametrize("styles", [0, 3])
-def test_cached_steps_equal_the_whole_pass(styles: int) -> None:
-    network, music = gpt(window=5, styles=styles), torch.randn(2, 17, 5)
-    style = torch.tensor([0, 2]) if styles else None
-    codes = generate(network, music, torch.tensor([[1, 2], [3, 4]]), style=style).clone()
-    logits = network(music, codes[..., 0], codes[..., 1], style)
-    assert torch.equal(logits.upper[:, :-1].argmax(-1), codes[:, 1:, 0])
-    score = CachedScorer(network, network.hear(music), network.known_style(style, music))
-    with torch.inference_mode():
-        for step in range(17):
-            single = score(step, codes)
-            assert torch.allclose(single.upper[:, 0], logits.upper[:, step], atol=1e-5)
-            assert torch.allclose(single.lower[:, 0], logits.lower[:, step], atol=1e-5)
 
 
 def test_learned_positions_recompute_the_last_codes() -> None:

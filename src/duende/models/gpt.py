@@ -100,6 +100,24 @@ class Attention(nn.Module):
         queries, keys = split[:2] if rotation is None else rotated(split[:2], rotation)
         return queries, keys, split[2]
 
+    def turned(self, tokens: Tensor, turn: Tensor) -> tuple[Tensor, Tensor]:
+        """Project tokens ``(B, L, width)`` of one step to turned queries, and to keys and values.
+
+        Args:
+            tokens: all of the same step.
+            turn: ``(2, 3, 1, 2, width / heads / 2)`` cosines and signed sines that queries, keys and values are
+                multiplied with: those of :func:`rotated` as two products, for values ones and zeros.
+
+        Returns:
+            Queries ``(B, heads, L, width / heads)``, and keys and values ``(2, B, heads, L, width / heads)``.
+        """
+        batch, length, width = tokens.shape
+        split = self.projection(tokens).view(batch, length, 3, self.heads, 2, width // self.heads // 2).float()
+        cosine, sine = turn
+        both = torch.addcmul(split * cosine, split.flip(-2), sine).to(tokens.dtype)
+        both = both.flatten(-2).permute(2, 0, 3, 1, 4)
+        return both[0], both[1:]
+
     def attend(self, queries: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None) -> Tensor:
         """Mix ``values`` for each query and project back to ``(B, L, width)``."""
         dropout = self.dropout if self.training else 0.0
@@ -141,6 +159,8 @@ class CrossConditionalGPT(nn.Module):
     def __init__(self, config: GPTConfig) -> None:
         super().__init__()
         self.config = config
+        self.stepping: Literal["plain", "recorded", "compiled"] = "plain"
+        """How steps of generation run, see :mod:`duende.models.placement`."""
         self.condition = MusicCondition(config.music_dimension, config.downsampled)
         layers: list[nn.Module] = []
         dimension = self.condition.dimension
@@ -232,8 +252,7 @@ class CrossConditionalGPT(nn.Module):
         """Lay out the three streams ``(B, 3 T, width)`` one after the other; ``steps`` ``(T,)`` are their times."""
         if self.style is not None:
             assert style is not None
-            token = style.to(heard.dtype) @ self.style.weight if style.is_floating_point() else self.style(style)
-            heard = heard + token[:, None]
+            heard = heard + self.told(style, heard.dtype)[:, None]
         parts = [heard, self.upper(upper), self.lower(lower)]
         if self.stream is not None:
             parts = [part + name for part, name in zip(parts, self.stream, strict=True)]
@@ -241,6 +260,12 @@ class CrossConditionalGPT(nn.Module):
             places = self.table.view(3, self.config.window, -1)[:, steps]
             parts = [part + place for part, place in zip(parts, places, strict=True)]
         return torch.cat(parts, dim=1)
+
+    def told(self, style: Tensor, dtype: torch.dtype) -> Tensor:
+        """Turn known styles, ids or weights, into tokens ``(B, width)``."""
+        assert self.style is not None
+        token: Tensor = style.to(dtype) @ self.style.weight if style.is_floating_point() else self.style(style)
+        return token
 
     def known_style(self, style: Tensor | None, music: Tensor) -> Tensor | None:
         """Return styles as they were given, some withheld in training; None where the network knows no styles."""

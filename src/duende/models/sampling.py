@@ -13,6 +13,8 @@ from duende.errors import DuendeError
 
 Progress = Callable[[int, int], None]
 """Called with steps done and steps in all."""
+Chance = torch.Generator | Sequence[torch.Generator] | None
+"""Where chance comes from: one source for all dances, one for each, or torch's global one."""
 
 
 @dataclass(frozen=True)
@@ -99,8 +101,8 @@ class DiffusionSampling:
         return min(self.guidance, 2 * self.guidance * step / (self.steps - 1))
 
 
-def drawn(scores: Tensor, sampling: Sampling, generator: torch.Generator | None) -> Tensor:
-    """Draw one code ``(B,)`` from scores ``(B, codes)``."""
+def drawn(scores: Tensor, sampling: Sampling, chance: Chance) -> Tensor:
+    """Draw one code ``(B,)`` from scores ``(B, codes)``; of several sources of chance each has as many rows."""
     if sampling.temperature == 0:
         return scores.argmax(dim=-1)
     scores = scores.float() / sampling.temperature
@@ -111,7 +113,30 @@ def drawn(scores: Tensor, sampling: Sampling, generator: torch.Generator | None)
         ordered, order = scores.softmax(dim=-1).sort(dim=-1, descending=True)
         beyond = (ordered.cumsum(dim=-1) - ordered) >= sampling.top_p
         scores = scores.masked_fill(beyond.scatter(-1, order, beyond), -torch.inf)
-    return torch.multinomial(scores.softmax(dim=-1), 1, generator=generator)[:, 0]
+    # As torch.multinomial draws a single code, without its checks: the largest of probability over waiting time.
+    return (scores.softmax(dim=-1) / waiting_times(scores, chance)).argmax(dim=-1)
+
+
+def waiting_times(like: Tensor, chance: Chance) -> Tensor:
+    """Draw exponentially distributed numbers of the shape of ``like``, source by source in equal parts."""
+    times = torch.empty_like(like)
+    sources = chance if isinstance(chance, Sequence) else [chance]
+    for part, source in zip(times.chunk(len(sources)), sources, strict=True):
+        part.exponential_(generator=source)
+    return times
+
+
+def copied_chance(chance: Chance) -> Chance:
+    """Return sources that will draw what these will, and leave these as they are; torch's global one is shared."""
+    if isinstance(chance, Sequence):
+        return [_copied(source) for source in chance]
+    return None if chance is None else _copied(chance)
+
+
+def _copied(source: torch.Generator) -> torch.Generator:
+    copied = torch.Generator(source.device)
+    copied.set_state(source.get_state())
+    return copied
 
 
 def guided(scores: Tensor, weights: Sequence[float]) -> Tensor:

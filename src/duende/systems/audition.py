@@ -5,6 +5,8 @@ Bailando finetunes its network with a reward for being on the beat; here nothing
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from scipy.signal import argrelextrema
@@ -29,18 +31,39 @@ LIVELINESS = 1.0
 
 def audition(system: CodingSystem, candidates: int, beats: np.ndarray, duration: float) -> Audition:
     """Make the choice among ``candidates`` for music with ``beats`` (seconds) and of ``duration`` seconds."""
-    pulse = half_beats(np.asarray(beats, dtype=np.float64), duration)[0] if len(beats) > 3 else np.zeros(0)
+    return auditions(system, candidates, [beats], [duration])
+
+
+def auditions(
+    system: CodingSystem, candidates: int, beats: Sequence[np.ndarray], durations: Sequence[float]
+) -> Audition:
+    """Make the choice for several dances at once, each with its own beats and duration (seconds).
+
+    What is danced past the end of its music is not judged.
+    """
+    rate = system.config.code_rate
+    pulses = [
+        half_beats(np.asarray(times, dtype=np.float64), duration)[0] if len(times) > 3 else np.zeros(0)
+        for times, duration in zip(beats, durations, strict=True)
+    ]
+
+    def best(positions: Sequence[np.ndarray], dance: int, first: int, end: int) -> int:
+        begin, span = max(0, first - CONTEXT) / rate, (first / rate - EDGE, end / rate - EDGE)
+        heard, pulse, config = beats[dance], pulses[dance], system.config
+        marks = [phrase_mark(each, config.frame_rate, begin, span, heard, pulse, config.pace) for each in positions]
+        return int(np.argmax(marks))
 
     @torch.inference_mode()
-    def judge(codes: Tensor, first: int) -> int:
-        begin = max(0, first - CONTEXT)
-        rate = system.config.code_rate
-        span = (first / rate - EDGE, codes.shape[1] / rate - EDGE)
-        marks = [
-            phrase_mark(positions, system.config.frame_rate, begin / rate, span, beats, pulse, system.config.pace)
-            for positions in system.poses(codes[:, begin:])
-        ]
-        return int(np.argmax(marks))
+    def judge(codes: Tensor, first: int) -> list[int]:
+        ends = [min(codes.shape[2], round(duration * rate)) for duration in durations]
+        chosen = [0] * len(codes)
+        for end in sorted({end for end in ends if end > first}):
+            dances = [dance for dance, last in enumerate(ends) if last == end]
+            shown = codes[dances, :, max(0, first - CONTEXT) : end]
+            positions = system.poses(shown.flatten(0, 1))
+            for number, dance in enumerate(dances):
+                chosen[dance] = best(positions[number * candidates : (number + 1) * candidates], dance, first, end)
+        return chosen
 
     return Audition(candidates, PHRASE, judge)
 
