@@ -461,7 +461,7 @@ def test_nothing_is_dropped_out_in_training() -> None:
 def test_advantages_are_brought_to_mean_0_and_deviation_1() -> None:
     stage = stage_of()
     stage.prepare(0, seed=0)
-    batch = stage.batch([(0, 0), (2, 8)])
+    batch = stage.batch([(dance, start) for dance in range(3) for start in (0, 8)])
     gradients = []
     for scale, shift in ((1.0, 0.0), (7.0, 3.0)):
         network = ActorCriticLoss(

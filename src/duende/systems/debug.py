@@ -19,7 +19,7 @@ def debug_config() -> SystemConfig:
     """Return the smallest config that still has every part."""
     poses = PoseRepresentation("heading")
     features = feature_set("full_band")
-    half = {"width": 16, "codes": 16, "code_dimension": 16, "dilations": (1, 3)}
+    half = {"width": 16, "codes": 16, "code_dimension": 16, "dilations": (1, 3), "look_ahead": 1}
     return SystemConfig(
         system="expressive_bailando",
         feature_set=features.identity,

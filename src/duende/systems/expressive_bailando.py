@@ -6,36 +6,45 @@ genre token network.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import torch
 from scipy.ndimage import gaussian_filter1d
 from torch import Tensor, nn
+from torch.nn.functional import one_hot
 
+from duende.audio.feature_sets import present
 from duende.audio.music import MusicFeatures
 from duende.errors import DuendeError
-from duende.models.generation import generate
+from duende.models.batches import generate_many
+from duende.models.generation import Audition, Generation, generate
 from duende.models.genre import GenreTokenNetwork
 from duende.models.gpt import CrossConditionalGPT
 from duende.models.reach import decoder_reach
 from duende.models.sampling import Progress, Sampling
 from duende.models.vqvae import FreqVQVAE, RootDecoder
 from duende.motion import Motion
+from duende.motion.chunks import MotionChunk
 from duende.motion.holding import HeldMotion
 from duende.motion.inverse_kinematics import fit_rotations
-from duende.systems.audition import audition
+from duende.systems.audition import audition, auditions
+from duende.systems.coding import HELD
 from duende.systems.configuration import SystemConfig
 from duende.systems.face import AnySampling
 from duende.systems.finishing import finished
 from duende.systems.holding import danced_with_held
 from duende.systems.listener import MusicListener
+from duende.systems.streaming import LiveDance, LiveTiming
+
+if TYPE_CHECKING:
+    from duende.audio.beats import Tempo
 
 DECODED_AT_ONCE = 240
-HELD = 2
-"""Codes for which the first and the last are held outside a dance."""
 
 
 class ExpressiveBailando(MusicListener):
@@ -126,20 +135,12 @@ class ExpressiveBailando(MusicListener):
         """
         self.eval()
         music = self.music(features)
-        rng = np.random.default_rng(seed)
-        first = start if start is not None else self._draw_start(style, rng)
-        self._check_start(first)
+        first, generator = self._chance(seed, style, start)
+        sampling = self._sampling(sampling, style is not None or self.genre is not None)
         # Step i predicts code i + 1 and hears the music of that code.
         heard = torch.cat([music[:, 1:], music[:, -1:]], dim=1)
-        generator = torch.Generator(device=self.device).manual_seed(int(rng.integers(2**62)))
-        sampling = sampling or self.config.sampling
-        if not isinstance(sampling, Sampling):
-            raise DuendeError(f"{self.config.system} draws pose codes and knows no {type(sampling).__name__}")
-        if self.config.styles and style is None and self.genre is None:
-            # Where no style is told there is none to be amplified.
-            sampling = replace(sampling, style_guidance=1.0)
         auditioned = None
-        if sampling.candidates > 1 and sampling.temperature > 0:
+        if sampling.candidates > 1:
             duration = len(features) / self.config.code_rate
             auditioned = audition(self, sampling.candidates, features.beats.times, duration)
         codes = generate(
@@ -154,6 +155,140 @@ class ExpressiveBailando(MusicListener):
             progress=progress,
         )
         return codes[0].cpu().numpy()
+
+    @torch.inference_mode()
+    def choreograph_many(
+        self,
+        features: Sequence[MusicFeatures],
+        seeds: Sequence[int],
+        *,
+        sampling: AnySampling | None = None,
+        styles: Sequence[str | None] | None = None,
+        progress: Progress | None = None,
+    ) -> list[np.ndarray]:
+        """Choose the codes of several dances in one batch, each as :meth:`choreograph` does for it alone.
+
+        Products of larger matrices are rounded otherwise, so that in rare cases a dance takes another turn.
+        """
+        self.eval()
+        told: list[str | None] = list(styles) if styles is not None else [None] * len(features)
+        alike: dict[Sampling, list[int]] = {}
+        for number, style in enumerate(told):
+            how = self._sampling(sampling, style is not None or self.genre is not None)
+            alike.setdefault(how, []).append(number)
+        codes: dict[int, np.ndarray] = {}
+        for how, numbers in alike.items():
+            songs = [(features[number], seeds[number], told[number]) for number in numbers]
+            codes.update(zip(numbers, self._choreographed(songs, how, progress), strict=True))
+        return [codes[number] for number in range(len(features))]
+
+    def _choreographed(
+        self, songs: Sequence[tuple[MusicFeatures, int, str | None]], sampling: Sampling, progress: Progress | None
+    ) -> list[np.ndarray]:
+        """Choose the codes of songs, each with its seed and style, that are sampled alike."""
+        music = [self.music(features) for features, _, _ in songs]
+        chances = [self._chance(seed, style, None) for _, seed, style in songs]
+        tokens = [self._style_token(style, rows) for (_, _, style), rows in zip(songs, music, strict=True)]
+        known = [token for token in tokens if token is not None]
+        if any(token.is_floating_point() for token in known):
+            known = [
+                token if token.is_floating_point() else one_hot(token, len(self.config.styles) + 1).float()
+                for token in known
+            ]
+
+        def auditioned(dances: Sequence[int]) -> Audition:
+            beats = [songs[dance][0].beats.times for dance in dances]
+            return auditions(
+                self, sampling.candidates, beats, [music[dance].shape[1] / self.config.code_rate for dance in dances]
+            )
+
+        codes = generate_many(
+            self.gpt,
+            [self.normalise(torch.cat([rows[0, 1:], rows[0, -1:]])) for rows in music],
+            torch.tensor([first for first, _ in chances], device=self.device),
+            [generator for _, generator in chances],
+            style=torch.cat(known) if known else None,
+            sampling=sampling,
+            auditions=auditioned if sampling.candidates > 1 else None,
+            progress=progress,
+        )
+        return [dance.cpu().numpy() for dance in codes]
+
+    def live(
+        self,
+        rate: int,
+        *,
+        seed: int = 0,
+        sampling: AnySampling | None = None,
+        style: str | None = None,
+        start: tuple[int, int] | None = None,
+        tempo: Tempo | None = None,
+        clean_up: bool = True,
+        timing: LiveTiming | None = None,
+    ) -> LiveDance:
+        """Begin a dance to sound that is still to come; see :meth:`stream`."""
+        # Needs an audio library, which training does without.
+        from duende.audio.live import LiveListener
+
+        self.eval()
+        sampling = self._sampling(sampling, style is not None)
+        told = torch.tensor([self._style_id(style)], device=self.device) if self.config.styles else None
+        features = present(self.config.feature_set)
+
+        def begun() -> LiveDance:
+            first, generator = self._chance(seed, style, start)
+            opening = torch.tensor([first], device=self.device)
+            generation = Generation(self.gpt, opening, style=told, sampling=sampling, generator=generator)
+            listener = LiveListener(features, rate, tempo=tempo)
+            return LiveDance(self, listener, generation, rate, sampling.candidates, timing, clean_up)
+
+        # All that is done for the first time takes many times as long: it is done here, before somebody waits for it.
+        for _ in begun().hear(np.zeros(2 * math.ceil(rate / self.config.code_rate), np.float32)):
+            pass
+        return begun()
+
+    def stream(
+        self,
+        sound: Iterable[np.ndarray],
+        rate: int,
+        *,
+        seed: int = 0,
+        sampling: AnySampling | None = None,
+        style: str | None = None,
+        start: tuple[int, int] | None = None,
+        tempo: Tempo | None = None,
+        clean_up: bool = True,
+        timing: LiveTiming | None = None,
+    ) -> Iterator[MotionChunk]:
+        """Dance to music while it is heard, for as long as it goes on, in constant memory.
+
+        Each phrase is chosen for music as it will probably go on, before it is heard, so that frames come before their
+        time and the dance is on the beat and not behind it. :attr:`LiveDance.look_ahead` tells by how much. Accents are
+        not landed on beats afterwards.
+
+        Args:
+            sound: pieces ``(n,)`` of mono sound, of any lengths; however it is cut, the dance is the same.
+            rate: samples a second.
+            seed: chooses the start and the whole dance.
+            sampling: as in :meth:`dance`.
+            style: as in :meth:`dance`; where none is told the network decides from step to step.
+            start: as in :meth:`dance`.
+            tempo: beats a minute, ``"half"`` or ``"double"``, where somebody knows it better than the tracker.
+            clean_up: take trembling out and plant the feet.
+            timing: how far ahead the dance is made.
+
+        Yields:
+            Frames that follow one another, from the first sound to the last or a little after it.
+
+        Raises:
+            DuendeError: the decoder looks seconds ahead, the features cannot be heard live, or as in :meth:`dance`.
+        """
+        dance = self.live(
+            rate, seed=seed, sampling=sampling, style=style, start=start, tempo=tempo, clean_up=clean_up, timing=timing
+        )
+        for samples in sound:
+            yield from dance.hear(samples)
+        yield from dance.finish()
 
     @torch.inference_mode()
     def perform(self, codes: np.ndarray, known: dict[str, np.ndarray] | None = None) -> Motion:
@@ -176,10 +311,17 @@ class ExpressiveBailando(MusicListener):
             kept = slice((first - before) * ratio, (last - before) * ratio)
             pieces.append([part[0, kept] for part in self.channels(window[None])])
         channels = {
-            name: self._smoothed(np.concatenate([piece[i] for piece in pieces]))
-            for i, name in enumerate(("upper", "lower", "root"))
+            name: np.concatenate([piece[i] for piece in pieces]) for i, name in enumerate(("upper", "lower", "root"))
         }
-        positions = self.config.poses.decode(**{**channels, **(known or {})})
+        return self.embodied(channels, known)
+
+    def embodied(self, channels: dict[str, np.ndarray], known: dict[str, np.ndarray] | None = None) -> Motion:
+        """Turn decoded channels ``upper``, ``lower`` and ``root`` ``(T, C)`` into a motion, beginning over the origin.
+
+        ``known`` channels are taken in place of decoded ones, and not smoothed.
+        """
+        decoded = {name: self._smoothed(values) for name, values in channels.items()}
+        positions = self.config.poses.decode(**{**decoded, **(known or {})})
         return fit_rotations(positions, self.config.frame_rate)
 
     @torch.no_grad()
@@ -236,6 +378,26 @@ class ExpressiveBailando(MusicListener):
             known = ", ".join(self.config.styles) or "none"
             raise DuendeError(f"unknown style {style!r}; the styles of this model are: {known}")
         return self.config.styles.index(style)
+
+    def _chance(
+        self, seed: int, style: str | None, start: tuple[int, int] | None
+    ) -> tuple[tuple[int, int], torch.Generator]:
+        """Draw where a dance begins, if that is not told, and make the source of all later chance."""
+        rng = np.random.default_rng(seed)
+        first = start if start is not None else self._draw_start(style, rng)
+        self._check_start(first)
+        return first, torch.Generator(device=self.device).manual_seed(int(rng.integers(2**62)))
+
+    def _sampling(self, wanted: AnySampling | None, style_told: bool) -> Sampling:
+        """Return how codes are drawn, of which the config says what the caller does not."""
+        sampling = wanted or self.config.sampling
+        if not isinstance(sampling, Sampling):
+            raise DuendeError(f"{self.config.system} draws pose codes and knows no {type(sampling).__name__}")
+        if sampling.temperature == 0:
+            # All candidates would be the same.
+            sampling = sampling.alone()
+        # Where no style is told there is none to be amplified.
+        return sampling if style_told or not self.config.styles else replace(sampling, style_guidance=1.0)
 
     def _draw_start(self, style: str | None, rng: np.random.Generator) -> tuple[int, int]:
         self._style_id(style)

@@ -14,7 +14,9 @@ from safetensors.torch import load_file, save_file
 from duende.configuration import from_mapping, to_mapping
 from duende.errors import DuendeError
 from duende.files import replacing
+from duende.models.placement import Placement, prepared
 from duende.systems.debug import debug_system
+from duende.systems.expressive_bailando import ExpressiveBailando
 from duende.systems.kinds import AnySystem, Kind, kind_named
 
 CONFIG, WEIGHTS, CARD = "config.json", "weights.safetensors", "README.md"
@@ -46,19 +48,36 @@ def save_pretrained(
             path.write_text(card, encoding="utf-8")
 
 
-def from_pretrained(name: str | Path = SHIPPED, device: str | torch.device = "cpu") -> AnySystem:
+def from_pretrained(
+    name: str | Path = SHIPPED, device: str | torch.device = "cpu", placement: Placement | None = None
+) -> AnySystem:
     """Load a system by name (``"starter"``, ``"edge"``, ``"debug"``) or from a folder, ready to dance.
 
+    Args:
+        name: of the system, or its folder.
+        device: where it dances, as it was trained.
+        placement: where and how it dances, in place of ``device``; see :func:`placed`.
+
     Raises:
-        DuendeError: no such name or folder, or its files are damaged or do not fit each other.
+        DuendeError: no such name or folder, its files are damaged or do not fit each other, or as :func:`placed` does.
     """
-    if str(name) == "debug":
-        return debug_system().to(device)
-    folder = model_folder(name)
-    kind, values = read_config(folder)
-    system = kind.build(from_mapping(kind.config, values, str(folder / CONFIG)))
-    _load_weights(system, folder / WEIGHTS)
-    return system.to(device).eval()
+    system = _loaded(name)
+    return system.to(device).eval() if placement is None else placed(system, placement)
+
+
+def placed(system: AnySystem, placement: Placement) -> AnySystem:
+    """Make a system ready to dance where and how ``placement`` says; it can neither be trained nor saved then.
+
+    Raises:
+        DuendeError: the device is not here, or the system knows no such precision.
+    """
+    if isinstance(system, ExpressiveBailando):
+        system.gpt = prepared(system.gpt, placement)
+    elif placement.precision not in ("auto", "float32"):
+        raise DuendeError(
+            f"a model of {system.config.system} dances in float32 and knows no {placement.precision}; leave it out"
+        )
+    return system.to(placement.chosen_device()).eval()
 
 
 def read_config(folder: Path) -> tuple[Kind, dict[str, Any]]:
@@ -87,18 +106,32 @@ def shipped_folder(name: str = SHIPPED) -> Path:
     return Path(str(resources.files("duende"))) / "pretrained" / name
 
 
+def is_shipped(name: str | Path) -> bool:
+    """Say whether a name is that of a checkpoint that ships with the package."""
+    return "/" not in str(name) and (shipped_folder(str(name)) / CONFIG).is_file()
+
+
 def model_folder(name: str | Path) -> Path:
     """Return the folder of a system by name or path.
 
     Raises:
         DuendeError: there is no such name or folder.
     """
-    shipped = shipped_folder(str(name)) if "/" not in str(name) else None
-    if shipped is not None and (shipped / CONFIG).is_file():
-        return shipped
+    if is_shipped(name):
+        return shipped_folder(str(name))
     if not Path(name).is_dir():
         raise DuendeError(f"no model {str(name)!r}: give a folder made by training, or one of: {SHIPPED}, edge, debug")
     return Path(name)
+
+
+def _loaded(name: str | Path) -> AnySystem:
+    if str(name) == "debug":
+        return debug_system()
+    folder = model_folder(name)
+    kind, values = read_config(folder)
+    system = kind.build(from_mapping(kind.config, values, str(folder / CONFIG)))
+    _load_weights(system, folder / WEIGHTS)
+    return system
 
 
 def _load_weights(system: AnySystem, path: Path) -> None:
