@@ -98,6 +98,13 @@ def test_silence_and_a_very_short_song_still_get_a_dance(tmp_path: Path) -> None
         assert len(read_npz(tmp_path / f"{name}.npz")) == round(len(samples) / 22_050 * 60)
 
 
+@pytest.mark.parametrize("precision", ["float32", "bfloat16", "int8"])
+def test_a_song_is_danced_in_each_precision(song: Path, tmp_path: Path, precision: str) -> None:
+    common = ("--model", "debug", "--seconds", 2, "--formats", "npz", "--device", "cpu", "--compile", "off")
+    assert run("dance", song, "-o", tmp_path, *common, "--precision", precision) == 0
+    assert len(read_npz(tmp_path / "Mi canción.npz")) == 120
+
+
 def fails(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> str:
     assert run(*arguments) == 2
     message = capsys.readouterr().err.strip().splitlines()[-1]
@@ -136,6 +143,8 @@ def test_mistakes_end_in_one_sentence(song: Path, tmp_path: Path, capsys: pytest
     assert "--seconds" in fails(capsys, "dance", song, *common, "--seconds", "-3")
     assert "--temperature" in fails(capsys, "dance", song, *common, "--temperature", "-1")
     assert "candidate" in fails(capsys, "dance", song, *common, "--candidates", "0")
+    assert "choose among cpu" in fails(capsys, "dance", song, *common, "--device", "cuda:99")
+    assert "int8" in fails(capsys, "dance", song, "--out", out, "--model", "edge", "--precision", "int8")
     assert "music_dropout" in fails(capsys, "dance", song, *common, "--guidance", "2")
     assert "no model" in fails(capsys, "dance", song, "--out", out, "--model", tmp_path / "none")
     assert "--help" in fails(capsys, "dance", song, "--surprise")

@@ -9,6 +9,7 @@ from pathlib import Path
 from duende.audio.cache import FeatureCache, default_folder
 from duende.audio.feature_sets import PARTS
 from duende.audio.sources import Sources
+from duende.models.placement import Placement
 
 
 def add_features_argument(parser: argparse.ArgumentParser, default: str) -> None:
@@ -18,19 +19,25 @@ def add_features_argument(parser: argparse.ArgumentParser, default: str) -> None
     )
 
 
-def add_hearing_arguments(parser: argparse.ArgumentParser) -> None:
+def add_hearing_arguments(parser: argparse.ArgumentParser, placed: bool = False) -> None:
     """Add the options of what is needed beside songs, and of the cache."""
-    add_weights_arguments(parser)
+    add_weights_arguments(parser, placed)
     add_cache_argument(parser)
 
 
-def add_weights_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options of what is needed beside songs."""
+def add_weights_arguments(parser: argparse.ArgumentParser, placed: bool = False) -> None:
+    """Add the options of what is needed beside songs.
+
+    Args:
+        parser: of the command.
+        placed: whether MERT computes as :func:`duende.cli.placing.add_placement_arguments` lets all networks be told.
+    """
     parser.add_argument("--mert", help="MERT's weights: a folder, 330M or 95M; default: as the features say")
     parser.add_argument("--jukebox", help="folder of NAME.npy for the features jukebox")
-    parser.add_argument(
-        "--precision", choices=["auto", "float32", "bfloat16"], default="auto", help="that MERT computes in"
-    )
+    if not placed:
+        parser.add_argument(
+            "--precision", choices=["auto", "float32", "bfloat16"], default="auto", help="that MERT computes in"
+        )
 
 
 def add_cache_argument(parser: argparse.ArgumentParser) -> None:
@@ -40,7 +47,10 @@ def add_cache_argument(parser: argparse.ArgumentParser) -> None:
 
 def chosen_sources(options: argparse.Namespace) -> Sources:
     """Return where the options say that weights and foreign features are."""
-    return Sources(_absolute(options.mert), _absolute(options.jukebox), options.precision)
+    # MERT has no int8, and takes what is fastest here in its place.
+    precision = "auto" if options.precision == "int8" else options.precision
+    device = Placement(getattr(options, "device", "cpu")).chosen_device()
+    return Sources(_absolute(options.mert), _absolute(options.jukebox), precision, str(device))
 
 
 def chosen_cache(options: argparse.Namespace) -> FeatureCache:

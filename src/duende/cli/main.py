@@ -18,6 +18,7 @@ from duende.cli import (
     features,
     figures,
     info,
+    live,
     reproduce,
     sanity,
     study,
@@ -29,6 +30,7 @@ from duende.errors import DuendeError
 
 COMMANDS = (
     dance,
+    live,
     train,
     data,
     features,
