@@ -147,7 +147,7 @@ def test_starts_are_those_of_real_dances(recipe: Recipe, clips: list[Clip]) -> N
 
 def test_crops_cover_every_start_once_in_an_epoch() -> None:
     crops = Crops.over([40, 20, 7], length=16, stride=8)
-    epoch = [pick for step in range(len(crops)) for pick in crops.batch(step, 1, seed=3)]
+    epoch = [crop[:2] for step in range(len(crops)) for crop in crops.batch(step, 1, seed=3)]
     assert sorted(epoch) == [(0, 0), (0, 8), (0, 16), (0, 24), (1, 0)]
     assert crops.batch(2, 3, seed=3) == crops.batch(2, 3, seed=3)
     with pytest.raises(DuendeError, match="longest has 40"):

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from duende.audio.feature_sets import FRAMES_IN_ROW
-from duende.datasets.crops import Crops, cropped
+from duende.datasets.crops import Crop, Crops, cropped
 from duende.datasets.store import Clip
 from duende.errors import DuendeError
 from duende.models.generation import generate
@@ -61,6 +61,8 @@ class ActorCriticStage:
         longest = max(*lengths, self.states + 1)
         self.network = ActorCriticLoss(system.gpt, settings, len(lengths), longest).to(system.device)
 
+    foreseeable = False
+
     def prepare(self, step: int, seed: int) -> None:
         """Decide whose turn it is and, every so often, dance anew; chance follows from seed and step."""
         if step == 0:
@@ -85,20 +87,20 @@ class ActorCriticStage:
         means = np.average(measured, axis=0, weights=[length - 1 for length in lengths])
         network.means.copy_(torch.from_numpy(means))
 
-    def batch(self, picks: Sequence[tuple[int, int]]) -> Batch:
+    def batch(self, crops: Sequence[Crop]) -> Batch:
         """Collect crops of the present dances: ``states`` steps, all but the last of which may be learnt from.
 
         Row i of ``rewards`` is that of code i + 1, which step i chooses; its TD error needs the value of step i + 1.
         """
         end = self.states
-        songs = [dance // self.settings.dances_each for dance, _ in picks]
-        music = [cropped(self.music[song][1:], start, end) for song, (_, start) in zip(songs, picks, strict=True)]
+        songs = [dance // self.settings.dances_each for dance, *_ in crops]
+        music = [cropped(self.music[song][1:], start, end) for song, (_, start, *_) in zip(songs, crops, strict=True)]
         counts = [
             counted_steps(start, len(self.music[song]), end, shortest_context(self.system.config.gpt))
-            for song, (_, start) in zip(songs, picks, strict=True)
+            for song, (_, start, *_) in zip(songs, crops, strict=True)
         ]
-        codes = torch.stack([self.network.codes[dance, start : start + end] for dance, start in picks])
-        rewards = torch.stack([self.network.rewards[dance, start + 1 : start + end] for dance, start in picks])
+        codes = torch.stack([self.network.codes[dance, start : start + end] for dance, start, *_ in crops])
+        rewards = torch.stack([self.network.rewards[dance, start + 1 : start + end] for dance, start, *_ in crops])
         batch = {
             "music": torch.from_numpy(np.stack(music)),
             "upper": codes[..., 0],
@@ -110,6 +112,10 @@ class ActorCriticStage:
         }
         styles = [style for style in (self.styles[song] for song in songs) if style is not None]
         return {**batch, "style": torch.stack(styles)} if styles else batch
+
+    def arrived(self, batch: Batch) -> Batch:
+        """Batches are collected as they are learnt from."""
+        return batch
 
     def _danced(self, rng: np.random.Generator) -> Tensor:
         """Choose codes ``(dances, T, 2)``; past the end of a song they mean nothing."""

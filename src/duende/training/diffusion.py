@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from duende.audio.feature_sets import present
 from duende.audio.frames import by_frame
-from duende.datasets.crops import Crops, cropped
+from duende.datasets.crops import Crop, Crops, cropped
 from duende.datasets.store import Clip
 from duende.errors import DuendeError
 from duende.models.diffusion import DiffusionLoss, Scaling
@@ -76,10 +76,10 @@ class DiffusionStage(RecordedStage):
         """Take the range of each channel from the dances: for those that are trained on, not for those held out."""
         take_ranges(self.system.scaling, self.dances)
 
-    def batch(self, picks: Sequence[tuple[int, int]]) -> Batch:
+    def batch(self, crops: Sequence[Crop]) -> Batch:
         """Collect dances ``(B, T, C)`` and their music ``(B, T, D')``."""
-        dances = np.stack([cropped(self.dances[clip], start, self.length) for clip, start in picks])
-        music = np.stack([self._heard(self.music[clip], start) for clip, start in picks])
+        dances = np.stack([cropped(self.dances[clip], start, self.length) for clip, start, *_ in crops])
+        music = np.stack([self._heard(self.music[clip], start) for clip, start, *_ in crops])
         return {"dance": torch.from_numpy(dances), "music": torch.from_numpy(music)}
 
     def _heard(self, rows: np.ndarray, start: int) -> np.ndarray:

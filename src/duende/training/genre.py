@@ -9,20 +9,25 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from duende.datasets.crops import Crops, cropped
+from duende.datasets.crops import Crop, Crops, cropped
 from duende.datasets.store import Clip
 from duende.errors import DuendeError
 from duende.models.genre import GenreTokenNetwork
 from duende.systems.expressive_bailando import ExpressiveBailando
 from duende.systems.listener import MusicListener
 from duende.training.recipe import StageConfig
-from duende.training.stage import RecordedStage
+from duende.training.stage import Batch, RecordedStage, Terms
 
 
 def normalised_music(system: MusicListener, clip: Clip) -> np.ndarray:
     """Return the music features ``(T, D)`` of a clip as the networks hear them."""
     music = torch.from_numpy(np.asarray(clip.music, np.float32)).to(system.device)
     return np.asarray(system.normalise(music).cpu().numpy())
+
+
+def normalised(system: MusicListener, batch: Batch) -> Batch:
+    """Return a batch that is where the network is, with its music as the networks hear it."""
+    return {**batch, "music": system.normalise(batch["music"].float())}
 
 
 @torch.no_grad()
@@ -43,7 +48,7 @@ class GenreLoss(nn.Module):
         self.network = network
         self.register_buffer("importance", importance, persistent=False)
 
-    def forward(self, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
+    def forward(self, batch: Batch) -> tuple[Tensor, Terms]:
         """Return the loss and the share of styles that were named rightly."""
         scores = self.network(batch["music"]).float()
         loss = F.cross_entropy(scores, batch["style"], weight=self.importance)
@@ -55,12 +60,12 @@ class GenreStage(RecordedStage):
     """Learns from the music of the clips alone."""
 
     def __init__(self, system: ExpressiveBailando, clips: Sequence[Clip], config: StageConfig) -> None:
-        self.config = config
+        self.system, self.config = system, config
         styles = system.config.styles
         known = [clip for clip in clips if clip.music is not None and clip.style in styles]
         if not known or system.genre is None:
             raise DuendeError("the genre stage learns styles from music and no clip has both; leave the stage out")
-        self.music = [normalised_music(system, clip) for clip in known]
+        self.music = [np.asarray(clip.music) for clip in known]
         self.styles = [styles.index(clip.style) for clip in known]
         ratio = system.upper.downsampling
         self.length = config.frames // ratio
@@ -71,7 +76,11 @@ class GenreStage(RecordedStage):
         importance = np.where(crops > 0, crops.sum() / np.maximum(crops, 1) / max(1, (crops > 0).sum()), 0.0)
         self.network = GenreLoss(system.genre, torch.from_numpy(importance.astype(np.float32)))
 
-    def batch(self, picks: Sequence[tuple[int, int]]) -> dict[str, Tensor]:
+    def batch(self, crops: Sequence[Crop]) -> Batch:
         """Collect stretches of music and the styles of their clips."""
-        music = np.stack([cropped(self.music[clip], start, self.length) for clip, start in picks])
-        return {"music": torch.from_numpy(music), "style": torch.tensor([self.styles[clip] for clip, _ in picks])}
+        music = np.stack([cropped(self.music[clip], start, self.length) for clip, start, *_ in crops])
+        return {"music": torch.from_numpy(music), "style": torch.tensor([self.styles[clip] for clip, *_ in crops])}
+
+    def arrived(self, batch: Batch) -> Batch:
+        """Bring the music to the mean and spread of training."""
+        return normalised(self.system, batch)

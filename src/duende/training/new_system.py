@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import torch
+
 from duende.audio.feature_sets import ROWS_A_SECOND, present
 from duende.audio.frames import frame_dimension
 from duende.audio.music import FeatureSet
 from duende.configuration import from_mapping
+from duende.datasets.music_spread import MusicSpread
 from duende.datasets.store import Clip
 from duende.errors import DuendeError
 from duende.models.denoiser import DenoiserConfig
@@ -34,8 +37,11 @@ WIDTHS = (512, 256)
 """Channels after each of them."""
 
 
-def new_system(recipe: Recipe, clips: Sequence[Clip], feature_set: str) -> AnySystem:
-    """Build an untrained system that fits the data, with the mean and spread of their music."""
+def new_system(recipe: Recipe, clips: Sequence[Clip], feature_set: str, spread: MusicSpread | None = None) -> AnySystem:
+    """Build an untrained system that fits the data, with the mean and spread of their music.
+
+    ``spread`` is that of the clips where it is known already.
+    """
     music = [clip.music for clip in clips if clip.music is not None and len(clip.music)]
     if recipe.system == "edge":
         system: AnySystem = EDGE(edge_config(recipe, present(feature_set)))
@@ -43,7 +49,9 @@ def new_system(recipe: Recipe, clips: Sequence[Clip], feature_set: str) -> AnySy
         styles = tuple(sorted({clip.style for clip in clips}))
         system = _of_codes(recipe, present(feature_set) if music else NO_MUSIC, styles)
     if music:
-        system.get_used_to(music)
+        spread = spread or MusicSpread.of(music)
+        system.music_mean.copy_(torch.from_numpy(spread.mean))
+        system.music_scale.copy_(torch.from_numpy(spread.scale))
     return system
 
 

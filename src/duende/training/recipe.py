@@ -15,6 +15,8 @@ from duende.models.diffusion import DiffusionConfig
 from duende.systems.kinds import kind_named
 from duende.training.reinforcement import ActorCriticConfig
 
+Compiled = Literal["auto", "on", "off"]
+
 DECISIVE: dict[str, tuple[str, ...]] = {
     "vqvae": ("representation", "vqvae"),
     "root": (),
@@ -28,6 +30,9 @@ DECISIVE: dict[str, tuple[str, ...]] = {
 OF_CODES = ("vqvae", "root", "genre", "gpt", "actor_critic")
 """Stages whose crops are whole codes of eight frames."""
 
+JITTERED = ("vqvae", "root", "gpt")
+"""Stages that can draw the borders of their crops anew for each epoch."""
+
 
 @dataclass(frozen=True)
 class StageConfig:
@@ -39,6 +44,10 @@ class StageConfig:
         batch: crops in a step, over all processes.
         frames: length of a crop in frames at 60 a second.
         stride: frames from one crop's start to the next.
+        jitter: crops cover each dance once an epoch, and where their borders lie is drawn anew for each epoch from seed
+            and epoch; ``stride`` is ``frames`` less ``context`` then.
+        context: frames at the beginning of a crop that are given and not learnt from, except where a dance begins:
+            what the first code that is learnt from looks back on. For the stage ``gpt`` with ``jitter`` alone.
         learning_rate: of Adam.
         betas: of Adam.
         weight_decay: decoupled; 0 gives plain Adam.
@@ -58,6 +67,8 @@ class StageConfig:
     batch: int = 32
     frames: int = 240
     stride: int = 40
+    jitter: bool = False
+    context: int = 0
     learning_rate: float = 3e-5
     betas: tuple[float, float] = (0.5, 0.999)
     weight_decay: float = 0.0
@@ -77,6 +88,15 @@ class StageConfig:
             raise DuendeError(f"a schedule is 'steps' or 'cosine', got {self.schedule!r}")
         if min(self.frames, self.stride) < 1:
             raise DuendeError(f"frames and stride are 1 or more, got {self.frames} and {self.stride}")
+        if self.context and not self.jitter:
+            raise DuendeError(f"context is for crops with jitter: true, got context {self.context} without it")
+        if not 0 <= self.context < self.frames:
+            raise DuendeError(f"context is 0 or more and less than frames {self.frames}, got {self.context}")
+        if self.jitter and self.stride != self.frames - self.context:
+            raise DuendeError(
+                f"with jitter each frame is learnt from once an epoch: stride is frames less context, "
+                f"{self.frames - self.context}, got {self.stride}"
+            )
 
     def total_steps(self, crops: int) -> int:
         """Optimiser steps of the whole stage, given the number of crops in the data."""
@@ -120,6 +140,8 @@ class Recipe:
             :class:`DiffusionSampling`.
         seed: of weights, crops and dropout.
         precision: ``"auto"`` (bf16 where the processor has it), ``"32-true"`` or ``"bf16-mixed"``.
+        compiled: whether networks are compiled before training: ``"auto"`` (on a graphics processor that can),
+            ``"on"`` or ``"off"``.
         float16_weights: store the finished weights in half the space.
     """
 
@@ -144,6 +166,7 @@ class Recipe:
     sampling: dict[str, Any] = field(default_factory=dict)
     seed: int = 0
     precision: str = "auto"
+    compiled: Compiled = "auto"
     float16_weights: bool = False
 
     def __post_init__(self) -> None:
@@ -179,8 +202,19 @@ class Recipe:
                     f"recipe {self.name}: frames and stride of {name} are multiples of 8, "
                     f"got {stage.frames} and {stage.stride}"
                 )
+        for name, stage in self.stages.items():
+            self._check_jitter(name, stage)
         if ("actor_critic" in self.stages) != (self.actor_critic is not None):
             raise DuendeError(f"recipe {self.name}: finetuning needs both actor_critic: and a stage actor_critic")
+
+    def _check_jitter(self, name: str, stage: StageConfig) -> None:
+        if stage.jitter and name not in JITTERED:
+            raise DuendeError(f"recipe {self.name}: jitter is for the stages {', '.join(JITTERED)}, not for {name}")
+        if stage.jitter and (stage.context > 0) != (name == "gpt"):
+            raise DuendeError(
+                f"recipe {self.name}: with jitter the stage gpt has context and the others have none, "
+                f"got {stage.context} for {name}; give gpt the frames that a code looks back on"
+            )
 
     @property
     def ordered_stages(self) -> list[str]:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from duende.datasets.crops import Crops, cropped
+from duende.audio.feature_sets import FRAMES_IN_ROW
+from duende.datasets.crops import Crop, Crops, JitteredCrops, cropped
 from duende.datasets.store import Clip
 from duende.errors import DuendeError
 from duende.models.vqvae import root_loss
 from duende.systems.expressive_bailando import ExpressiveBailando
-from duende.training.genre import inferred_weights, normalised_music
+from duende.training.codes import encode_clips
+from duende.training.genre import inferred_weights, normalised, normalised_music
 from duende.training.recipe import StageConfig
 from duende.training.stage import Batch, RecordedStage, Terms
 
@@ -45,14 +48,14 @@ class PoseStage(RecordedStage):
     def __init__(self, system: ExpressiveBailando, clips: Sequence[Clip], config: StageConfig) -> None:
         self.config = config
         self.clips = clips
-        self.crops = Crops.over([len(clip.upper) for clip in clips], config.frames, config.stride)
+        self.crops = _pose_crops([len(clip.upper) for clip in clips], config)
         self.network = HalvesLoss(system)
 
-    def batch(self, picks: Sequence[tuple[int, int]]) -> Batch:
+    def batch(self, crops: Sequence[Crop]) -> Batch:
         """Collect root-relative poses of both halves."""
         length = self.config.frames
         return {
-            half: _stacked([cropped(getattr(self.clips[i], half), start, length) for i, start in picks])
+            half: _stacked([cropped(getattr(self.clips[i], half), start, length) for i, start, *_ in crops])
             for half in ("upper", "lower")
         }
 
@@ -81,14 +84,14 @@ class RootStage(RecordedStage):
     def __init__(self, system: ExpressiveBailando, clips: Sequence[Clip], config: StageConfig) -> None:
         self.config = config
         self.clips = clips
-        self.crops = Crops.over([len(clip.lower) for clip in clips], config.frames, config.stride)
+        self.crops = _pose_crops([len(clip.lower) for clip in clips], config)
         self.network = RootLoss(system)
 
-    def batch(self, picks: Sequence[tuple[int, int]]) -> Batch:
+    def batch(self, crops: Sequence[Crop]) -> Batch:
         """Collect lower-body poses and root channels."""
         length = self.config.frames
         return {
-            name: _stacked([cropped(getattr(self.clips[i], name), start, length) for i, start in picks])
+            name: _stacked([cropped(getattr(self.clips[i], name), start, length) for i, start, *_ in crops])
             for name in ("lower", "root")
         }
 
@@ -123,9 +126,9 @@ class CodeLoss(nn.Module):
         if genre_loss is not None:
             loss = loss + self.genre_weight * genre_loss
             terms["genre"] = genre_loss.detach()
-        known = batch["next_upper"] != IGNORED
+        known = (batch["next_upper"] != IGNORED).sum()
         right = {
-            f"{half}/accuracy": (getattr(logits, half).argmax(-1) == batch[f"next_{half}"])[known].float().mean()
+            f"{half}/accuracy": (getattr(logits, half).argmax(-1) == batch[f"next_{half}"]).sum() / known
             for half in ("upper", "lower")
         }
         return loss, {**terms, **right}
@@ -145,45 +148,60 @@ class CodeStage(RecordedStage):
         config: StageConfig,
         inferred: float = 0.0,
         genre_weight: float = 0.0,
+        kept: Path | None = None,
     ) -> None:
-        self.config = config
+        """Collect codes and music; ``kept`` is the file that :func:`encode_clips` keeps codes in."""
+        self.system, self.config = system, config
         clips = [clip for clip in clips if clip.music is not None]
         if not clips:
             raise DuendeError("the gpt stage learns from music and no clip has any; train --until root, or add music")
         self.length = config.frames // system.upper.downsampling - 1
         self.styles = system.config.styles
-        with torch.no_grad():
-            self.music = [normalised_music(system, clip) for clip in clips]
-        self.codes = [encode_clip(system, clip) for clip in clips]
+        self.music = [np.asarray(clip.music) for clip in clips]
+        self.codes = encode_clips(system, clips, kept)
         self.told = [style_weights(self.styles, clip.style) for clip in clips]
-        self.inferred = self.told if system.genre is None else [inferred_weights(system, music) for music in self.music]
-        ratio = system.upper.downsampling
-        lengths = [len(codes) - 1 for codes in self.codes]
-        if config.starts_within:
-            latest = int(config.starts_within * system.config.code_rate)
-            lengths = [min(length, latest + self.length) for length in lengths]
-        self.crops = Crops.over(lengths, self.length, max(1, config.stride // ratio), padded=True)
+        self.inferred = self.told
+        if system.genre is not None:
+            self.inferred = [inferred_weights(system, normalised_music(system, clip)) for clip in clips]
+        self.crops = self._crops()
         self.network = CodeLoss(system, inferred, genre_weight)
 
-    def batch(self, picks: Sequence[tuple[int, int]]) -> Batch:
-        """Collect codes, the codes after them (``IGNORED`` past the end) and the music of those."""
+    def batch(self, crops: Sequence[Crop]) -> Batch:
+        """Collect codes, the codes after them (``IGNORED`` where a crop does not learn) and the music of those."""
         rows: dict[str, list[np.ndarray]] = {
             name: [] for name in ("upper", "lower", "next_upper", "next_lower", "music")
         }
-        for clip, start in picks:
+        for clip, start, first, end in crops:
             codes, music = self.codes[clip], self.music[clip]
             given = cropped(codes[:-1], start, self.length)
             following = cropped(codes[1:], start, self.length).copy()
-            following[len(codes) - 1 - start :] = IGNORED
+            following[: first - start] = IGNORED
+            following[min(end, len(codes) - 1) - start :] = IGNORED
             for half, name in enumerate(("upper", "lower")):
                 rows[name].append(given[:, half])
                 rows[f"next_{name}"].append(following[:, half])
             rows["music"].append(cropped(music[1:], start, self.length))
-        batch = {name: _stacked(items) for name, items in rows.items()}
+        batch = {name: _stacked(items) for name, items in rows.items() if name != "music"}
+        batch["music"] = torch.from_numpy(np.stack(rows["music"]))
         if self.styles:
-            batch["style"] = torch.stack([self.told[clip] for clip, _ in picks])
-            batch["inferred"] = torch.stack([self.inferred[clip] for clip, _ in picks])
+            batch["style"] = torch.stack([self.told[clip] for clip, *_ in crops])
+            batch["inferred"] = torch.stack([self.inferred[clip] for clip, *_ in crops])
         return batch
+
+    def arrived(self, batch: Batch) -> Batch:
+        """Bring the music to the mean and spread of training."""
+        return normalised(self.system, batch)
+
+    def _crops(self) -> Crops | JitteredCrops:
+        config, ratio = self.config, self.system.upper.downsampling
+        lengths = [len(codes) - 1 for codes in self.codes]
+        if config.starts_within:
+            latest = int(config.starts_within * self.system.config.code_rate)
+            lengths = [min(length, latest + self.length) for length in lengths]
+        if config.jitter:
+            # The row that predicts the first code after the context is given the last code of the context.
+            return JitteredCrops.over(lengths, self.length, config.context // ratio - 1, padded=True)
+        return Crops.over(lengths, self.length, max(1, config.stride // ratio), padded=True)
 
 
 def style_weights(styles: Sequence[str], style: str) -> Tensor:
@@ -196,6 +214,13 @@ def style_weights(styles: Sequence[str], style: str) -> Tensor:
 def encode_clip(system: ExpressiveBailando, clip: Clip) -> np.ndarray:
     """Return the codes ``(T / 8, 2)`` of a whole clip, upper first."""
     return system.codes_of(clip.upper, clip.lower)
+
+
+def _pose_crops(lengths: Sequence[int], config: StageConfig) -> Crops | JitteredCrops:
+    if config.jitter:
+        # Whole codes: a dance is encoded from its first frame on.
+        return JitteredCrops.over(lengths, config.frames, unit=FRAMES_IN_ROW)
+    return Crops.over(lengths, config.frames, config.stride)
 
 
 def _stacked(arrays: Sequence[np.ndarray]) -> Tensor:
