@@ -20,7 +20,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks.__main__ import beating_song
+from benchmarks.sounds import beating_song
 
 SETS = ("bailando", "full_band")
 OURS = """

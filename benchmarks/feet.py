@@ -28,7 +28,7 @@ from duende.evaluation.yardstick import FPS
 from duende.motion import SMPL24, Motion
 from duende.motion.accents import speed_minima
 from duende.motion.contacts import standing_floor
-from duende.motion.inverse_kinematics import unit
+from duende.motion.quaternions import unit
 from duende.systems.face import System
 from duende.systems.finishing import finished
 from duende.systems.storage import from_pretrained

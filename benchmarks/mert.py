@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
 import subprocess
 import sys
 import tempfile
@@ -20,7 +19,8 @@ import numpy as np
 import torch
 from safetensors.torch import save_file
 
-from benchmarks.__main__ import beating_song
+from benchmarks.measuring import own_peak
+from benchmarks.sounds import beating_song
 from duende.audio.mert import Mert, load_mert, mert_frames, mert_rows
 from duende.audio.mert.checkpoint import DIRECTIONS, FOLDED, LENGTHS
 from duende.audio.mert.config import MertConfig
@@ -69,16 +69,6 @@ def child(folder: str, precision: str, seconds: str) -> None:
     if folder != "none":
         mert_rows(song, load_mert(folder, precision=precision))
     print(own_peak())
-
-
-def own_peak() -> float:
-    """Peak MiB of this process."""
-    status = Path("/proc/self/status")
-    if not status.exists():
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    # What getrusage tells of a new process begins with the peak of the one that started it.
-    peak = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
-    return int(peak.split()[1]) / 1024
 
 
 def one_pass(song: Song, mert: Mert) -> np.ndarray:
