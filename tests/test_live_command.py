@@ -54,7 +54,9 @@ class Dancer(ExpressiveBailando):
 @pytest.fixture
 def dancer(monkeypatch: pytest.MonkeyPatch) -> Dancer:
     made = Dancer()
-    monkeypatch.setattr(live, "from_pretrained", lambda name, placement: made)
+    monkeypatch.setattr(live, "from_pretrained", lambda name: made)
+    monkeypatch.setattr(live, "placed", lambda system, placement: system)
+    monkeypatch.setattr(live, "chosen_threads", lambda options, system, processes: 1)
     return made
 
 

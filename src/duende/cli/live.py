@@ -16,6 +16,7 @@ from duende.audio.song import Song
 from duende.cli.dance import DEMO_SONG
 from duende.cli.placing import add_placement_arguments, chosen_placement
 from duende.cli.sampling import add_sampling_arguments, chosen_sampling
+from duende.cli.threads import add_threads_argument, chosen_threads, threads
 from duende.errors import DuendeError
 from duende.files import replacing
 from duende.live.measurements import Measurements
@@ -23,7 +24,8 @@ from duende.live.receivers import Receiver, hand_out
 from duende.live.sources import FileSource, SoundSource
 from duende.motion.chunks import MotionChunk
 from duende.systems.expressive_bailando import ExpressiveBailando
-from duende.systems.storage import SHIPPED, from_pretrained, shipped_folder
+from duende.systems.kinds import AnySystem
+from duende.systems.storage import SHIPPED, from_pretrained, placed, shipped_folder
 from duende.systems.streaming import LiveDance
 
 if TYPE_CHECKING:
@@ -49,6 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", default=SHIPPED, help="name or folder of a model that can dance live")
     add_sampling_arguments(parser)
     add_placement_arguments(parser)
+    add_threads_argument(parser)
     parser.add_argument("--port", type=int, default=8765, help="of the page; 0: any that is free")
     parser.add_argument("--host", default="127.0.0.1", help="0.0.0.0 lets other machines see the page")
     parser.add_argument("--no-page", dest="page", action="store_false", help="no page, and no waiting for a browser")
@@ -69,18 +72,23 @@ def run(options: argparse.Namespace) -> None:
         if value is not None and not 0 <= value < float("inf"):
             raise DuendeError(f"{option} is 0 or above, got {value}")
     source = _source(options)
-    dancer = from_pretrained(options.model, placement=chosen_placement(options))
-    if not isinstance(dancer, ExpressiveBailando):
-        raise DuendeError(f"a model of {dancer.config.system} makes dances as a whole, not live; name another --model")
-    dance = dancer.live(
+    system = from_pretrained(options.model)
+    with threads(chosen_threads(options, system, 1)):
+        _dance(options, source, placed(system, chosen_placement(options)))
+
+
+def _dance(options: argparse.Namespace, source: SoundSource, system: AnySystem) -> None:
+    if not isinstance(system, ExpressiveBailando):
+        raise DuendeError(f"a model of {system.config.system} makes dances as a whole, not live; name another --model")
+    dance = system.live(
         source.rate,
         seed=options.seed,
-        sampling=chosen_sampling(options, dancer.config.sampling),
+        sampling=chosen_sampling(options, system.config.sampling),
         style=options.style,
         clean_up=options.clean_up,
     )
     measurements = Measurements()
-    receivers = _receivers(options, source, dancer.config.frame_rate, measurements)
+    receivers = _receivers(options, source, system.config.frame_rate, measurements)
     chunks = _danced(dance, source, measurements)
     try:
         hand_out(chunks, source, receivers, measurements)
