@@ -16,7 +16,7 @@ from duende.models.generation import Generation, generate
 from duende.models.sampling import Sampling
 from duende.motion.chunks import MotionChunk, gathered
 from duende.systems.debug import debug_config, debug_system
-from duende.systems.decoding import StreamedDecoding
+from duende.systems.decoding import StreamedDecoding, poses_of_candidates
 from duende.systems.expressive_bailando import ExpressiveBailando
 from duende.systems.streaming import LiveDance, LiveTiming
 
@@ -88,6 +88,15 @@ def test_decoded_code_by_code_is_decoded_at_once(system: ExpressiveBailando) -> 
     for name, expected in zip(("upper", "lower", "root"), whole, strict=True):
         streamed = np.concatenate([piece[name] for piece in pieces])
         assert np.allclose(streamed, expected[0], atol=1e-5), name
+
+
+@pytest.mark.parametrize("shared", [0, 1, 4])
+def test_candidates_are_decoded_as_each_by_itself(system: ExpressiveBailando, shared: int) -> None:
+    codes = torch.from_numpy(np.random.default_rng(2).integers(0, 16, (2, 3, 11, 2)))
+    codes[:, :, :shared] = codes[:, :1, :shared]
+    apart = system.poses(codes.flatten(0, 1))
+    for ours, expected in zip(poses_of_candidates(system, codes, shared), apart, strict=True):
+        assert np.allclose(ours, expected, atol=1e-5)
 
 
 def test_a_decoder_that_sees_both_ways_cannot_dance_live() -> None:

@@ -15,7 +15,8 @@ from torch import Tensor
 from duende.models.generation import Audition
 from duende.motion.accents import nearness, smooth_speed
 from duende.motion.timing import half_beats
-from duende.systems.coding import CodingSystem
+from duende.systems.coding import StreamingSystem
+from duende.systems.decoding import poses_of_candidates
 
 PHRASE = 7
 """Codes that candidates dance before one is chosen: 0.93 seconds."""
@@ -29,13 +30,13 @@ LIVELINESS = 1.0
 """What moving as fast as real dances counts, against 1 for being on the beat."""
 
 
-def audition(system: CodingSystem, candidates: int, beats: np.ndarray, duration: float) -> Audition:
+def audition(system: StreamingSystem, candidates: int, beats: np.ndarray, duration: float) -> Audition:
     """Make the choice among ``candidates`` for music with ``beats`` (seconds) and of ``duration`` seconds."""
     return auditions(system, candidates, [beats], [duration])
 
 
 def auditions(
-    system: CodingSystem, candidates: int, beats: Sequence[np.ndarray], durations: Sequence[float]
+    system: StreamingSystem, candidates: int, beats: Sequence[np.ndarray], durations: Sequence[float]
 ) -> Audition:
     """Make the choice for several dances at once, each with its own beats and duration (seconds).
 
@@ -59,8 +60,8 @@ def auditions(
         chosen = [0] * len(codes)
         for end in sorted({end for end in ends if end > first}):
             dances = [dance for dance, last in enumerate(ends) if last == end]
-            shown = codes[dances, :, max(0, first - CONTEXT) : end]
-            positions = system.poses(shown.flatten(0, 1))
+            begin = max(0, first - CONTEXT)
+            positions = poses_of_candidates(system, codes[dances, :, begin:end], first - begin)
             for number, dance in enumerate(dances):
                 chosen[dance] = best(positions[number * candidates : (number + 1) * candidates], dance, first, end)
         return chosen
