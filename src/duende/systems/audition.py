@@ -9,11 +9,10 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from scipy.signal import argrelextrema
 from torch import Tensor
 
 from duende.models.generation import Audition
-from duende.motion.accents import nearness, smooth_speed
+from duende.motion.accents import local_minima, nearness, smooth_speed
 from duende.motion.timing import half_beats
 from duende.systems.coding import StreamingSystem
 from duende.systems.decoding import poses_of_candidates
@@ -96,7 +95,7 @@ def phrase_mark(
     times = begin + np.arange(len(speed)) / fps
     inside = (times >= span[0]) & (times < span[1])
     lively = min(1.0, float(speed[inside].mean()) / pace) if inside.any() else 0.0
-    minima = times[argrelextrema(speed, np.less)[0]]
+    minima = times[local_minima(speed)]
     heard = beats[(beats >= span[0]) & (beats < span[1])]
     struck = minima[(minima >= span[0]) & (minima < span[1])]
     if not len(pulse):
