@@ -156,7 +156,7 @@ def table(options: argparse.Namespace, device: torch.device) -> None:
         print(
             f"| {case.name} | {case.precision} | {step * 1e3 / case.dances:.2f} "
             f"| {case.dances / CODE_RATE / step:.1f} | {plain.code * case.dances / step:.1f} "
-            f"| {loops[case.precision] * case.dances / step:.1f} | {share:.0%} |"
+            f"| {loops.get(case.precision, plain.code) * case.dances / step:.1f} | {share:.0%} |"
         )
     if device.type == "cuda":
         best = {
