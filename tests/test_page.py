@@ -373,14 +373,14 @@ def test_sound_and_motion_are_within_a_frame_everywhere(wavy_motion: Motion, tmp
     write_page(three_minutes(wavy_motion), tmp_path / "dance.html", clicks(180), None, "Clicks")
     script = (
         WATCH
-        + "const rows = []; for (const at of [0, 60, 120, 175]) rows.push(await play(at, 0.7)); return { rows, clicks, length };"
+        + "const rows = []; for (const at of [0, 60, 120, 175]) rows.push(await play(at, 1.5)); return { rows, clicks, length };"
     )
     report = reported(tmp_path / "dance.html", script)
     assert report["complaints"] == []
     check_sound(report, 180)
     for rows, start in zip(report["rows"], (0, 60, 120, 175), strict=True):
         error = apart(rows)
-        assert len(error) > 1 and np.abs(error).max() < FRAME, start
+        assert len(error) and np.abs(error).max() < FRAME, start
 
 
 @pytest.mark.slow
