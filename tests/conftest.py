@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -34,6 +35,14 @@ def feature_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DUENDE_CACHE", str(tmp_path_factory.mktemp("cache")))
         yield
+
+
+@pytest.fixture
+def good(songs: Path, tmp_path: Path) -> Path:
+    """The library of a module's ``songs`` without the broken one."""
+    folder = tmp_path / "good"
+    shutil.copytree(songs, folder, ignore=shutil.ignore_patterns("broken*"))
+    return folder
 
 
 @pytest.fixture

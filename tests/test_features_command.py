@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import soundfile
+from song_library import write_library
 
 from duende.audio.cache import FeatureCache
 from duende.audio.feature_sets import feature_set
@@ -22,7 +22,6 @@ from duende.datasets.cluster import on_ray
 from duende.datasets.songs import find_library
 from duende.errors import DuendeError
 
-RATE = 22_050
 NAMES = ["one", "three", "two"]
 
 
@@ -30,26 +29,10 @@ NAMES = ["one", "three", "two"]
 def songs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three short songs in a folder and one in it, a broken one, and files that are no songs."""
     folder = tmp_path_factory.mktemp("library")
-    (folder / "album").mkdir()
-    for name, place, tempo in (
-        ("one.wav", folder, 120),
-        ("two.flac", folder, 100),
-        ("three.ogg", folder / "album", 90),
-    ):
-        at = np.arange(3 * RATE) / RATE
-        soundfile.write(place / name, 0.5 * np.exp(-20 * (at % (60 / tempo))) * np.sin(6.28 * 220 * at), RATE)
+    write_library(folder, (("one.wav", 120, 3), ("two.flac", 100, 3), ("album/three.ogg", 90, 3)))
     shutil.copy(folder / "one.wav", folder / "one.mp3")
-    (folder / "album" / "broken.mp3").write_bytes(b"no sound")
     (folder / "album" / "._three.ogg").write_bytes(b"what macOS leaves")
     (folder / "cover.jpg").write_bytes(b"no song")
-    return folder
-
-
-@pytest.fixture
-def good(songs: Path, tmp_path: Path) -> Path:
-    """The library without the broken song."""
-    folder = tmp_path / "good"
-    shutil.copytree(songs, folder, ignore=shutil.ignore_patterns("broken*"))
     return folder
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import shutil
 import time
 from collections.abc import Callable
 from functools import partial
@@ -13,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import soundfile
 import torch
+from song_library import write_library
 
 from duende.audio.music import MusicFeatures
 from duende.cli import dancing, many
@@ -34,7 +33,6 @@ from duende.motion import Motion
 from duende.systems.expressive_bailando import ExpressiveBailando
 from duende.systems.storage import from_pretrained
 
-RATE = 22_050
 COMMON = ("--model", "debug", "--formats", "npz,bvh,glb,html", "--seed", "3")
 
 
@@ -42,20 +40,7 @@ COMMON = ("--model", "debug", "--formats", "npz,bvh,glb,html", "--seed", "3")
 def songs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two songs of one name, in a folder and in one in it, one of another, and a broken one."""
     folder = tmp_path_factory.mktemp("library")
-    (folder / "album").mkdir()
-    for name, tempo, seconds in (("one.wav", 120, 4), ("album/one.flac", 100, 3), ("two.ogg", 90, 2)):
-        at = np.arange(seconds * RATE) / RATE
-        soundfile.write(folder / name, 0.5 * np.exp(-20 * (at % (60 / tempo))) * np.sin(6.28 * 220 * at), RATE)
-    (folder / "album" / "broken.mp3").write_bytes(b"no sound")
-    return folder
-
-
-@pytest.fixture
-def good(songs: Path, tmp_path: Path) -> Path:
-    """The library without the broken song."""
-    folder = tmp_path / "good"
-    shutil.copytree(songs, folder, ignore=shutil.ignore_patterns("broken*"))
-    return folder
+    return write_library(folder, (("one.wav", 120, 4), ("album/one.flac", 100, 3), ("two.ogg", 90, 2)))
 
 
 def run(*words: object) -> int:

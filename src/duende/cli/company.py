@@ -13,6 +13,7 @@ import numpy as np
 from duende.audio.music import MusicFeatures
 from duende.cli.dancing import Dancing, Piece
 from duende.cli.threads import threads
+from duende.datasets.songs import with_name
 from duende.errors import DuendeError
 from duende.formats.character import Character, read_character
 from duende.models.placement import Placement
@@ -106,8 +107,7 @@ def _told(piece: Piece, company: Company, work: Callable[[AnySystem, Character |
         with threads(company.threads):
             return work(*_loaded(company))
     except DuendeError as error:
-        sentence = str(error)
-        return DancedSong(piece, failure=sentence if piece.song.name in sentence else f"{piece.song}: {sentence}")
+        return DancedSong(piece, failure=with_name(piece.song, str(error)))
     except Exception as error:
         # The others are worth more than the traceback, which this song danced alone would show.
         reason = f"{type(error).__name__}: {next(iter(str(error).splitlines()), '')}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -15,10 +14,11 @@ from tqdm import tqdm
 from duende.audio.feature_sets import feature_set
 from duende.cli.dance import writable_folder
 from duende.cli.hearing import add_features_argument, add_hearing_arguments, chosen_cache, chosen_sources
+from duende.cli.processes import add_ray_argument, processors
 from duende.datasets.building import in_processes
 from duende.datasets.cluster import on_ray
 from duende.datasets.song_library import HeardFile, check_names, hear_file
-from duende.datasets.songs import SongHearing, find_library
+from duende.datasets.songs import SongHearing, find_library, with_name
 from duende.errors import DuendeError
 
 
@@ -28,9 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_features_argument(parser, "full_band+rhythm")
     add_hearing_arguments(parser)
     parser.add_argument("--workers", type=int, default=2, help="processes")
-    parser.add_argument(
-        "--ray", nargs="?", const="", metavar="ADDRESS", help="work on this Ray cluster, without an address on one here"
-    )
+    add_ray_argument(parser)
     parser.add_argument("-o", "--out", help="folder for an npz of each song, for work outside this project")
 
 
@@ -51,7 +49,7 @@ def run(options: argparse.Namespace) -> None:
     print(_summary(heard, hearing, out))
     failed = [song for song in heard if song.failure]
     for song in failed:
-        print(f"duende: {_with_name(song)}", file=sys.stderr)
+        print(f"duende: {with_name(song.path, song.failure)}", file=sys.stderr)
     if failed:
         raise DuendeError(
             f"{len(failed)} of {len(heard)} songs could not be heard, as said above; run again when that is mended"
@@ -86,11 +84,7 @@ def _threads(options: argparse.Namespace) -> int:
     if options.ray is not None:
         # A cluster gives each process one processor.
         return 1
-    return max(1, _processors() // options.workers) if options.workers > 1 else 0
-
-
-def _processors() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, processors() // options.workers) if options.workers > 1 else 0
 
 
 def _summary(heard: Sequence[HeardFile], hearing: SongHearing, out: Path | None) -> str:
@@ -107,8 +101,3 @@ def _summary(heard: Sequence[HeardFile], hearing: SongHearing, out: Path | None)
         f"{hearing.cache.folder}  the cache, {hearing.cache.size / 1e6:.1f} MB",
     ]
     return "\n".join(lines + ([f"{out}  an npz of each song"] if out else []))
-
-
-def _with_name(song: HeardFile) -> str:
-    """Return the sentence of a failure, which names the song in any case."""
-    return song.failure if song.path.name in song.failure else f"{song.path}: {song.failure}"

@@ -19,8 +19,8 @@ from duende.cli.batches import danced_in_batches
 from duende.cli.company import Company, DancedSong, dance_song, forget, longest_first
 from duende.cli.dancing import Dancing, Piece
 from duende.cli.hearing import chosen_cache, chosen_sources
-from duende.cli.processes import as_finished, crew
-from duende.cli.threads import chosen_threads, processors, whole_number
+from duende.cli.processes import add_ray_argument, as_finished, crew, processors
+from duende.cli.threads import chosen_threads, whole_number
 from duende.datasets.cluster import on_ray
 from duende.datasets.songs import SongHearing, find_library
 from duende.errors import DuendeError
@@ -45,9 +45,7 @@ def add_many_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--skip-existing", action="store_true", help="leave out songs whose files are all there, whatever their options"
     )
-    parser.add_argument(
-        "--ray", nargs="?", const="", metavar="ADDRESS", help="work on this Ray cluster, without an address on one here"
-    )
+    add_ray_argument(parser)
 
 
 def found_pieces(places: Sequence[str], out: Path) -> list[Piece]:

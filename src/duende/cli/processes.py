@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
+import os
 import signal
 import sys
 import threading
@@ -20,6 +22,18 @@ R = TypeVar("R")
 
 ENDS_WITHIN = 10.0
 """Seconds that a process has to clean up once it is told to end."""
+
+
+def processors() -> int:
+    """Return how many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def add_ray_argument(parser: argparse.ArgumentParser) -> None:
+    """Add the option of work on many machines."""
+    parser.add_argument(
+        "--ray", nargs="?", const="", metavar="ADDRESS", help="work on this Ray cluster, without an address on one here"
+    )
 
 
 class Crew:
@@ -52,6 +66,7 @@ def crew(processes: int) -> Iterator[Crew]:
             for process in set(active_children()) - others:
                 process.join(ENDS_WITHIN)
                 process.kill()
+                process.join()
             raise
 
 

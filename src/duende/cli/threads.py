@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -12,15 +11,11 @@ from threadpoolctl import threadpool_limits
 
 from duende.audio.feature_sets import present
 from duende.audio.features import PRETRAINED, parts_of
+from duende.cli.processes import processors
 from duende.errors import DuendeError
 from duende.models.placement import LARGE
 from duende.systems.expressive_bailando import ExpressiveBailando
 from duende.systems.kinds import AnySystem
-
-
-def processors() -> int:
-    """Return how many processors this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def whole_number(option: str, text: str, auto: int) -> int:

@@ -21,7 +21,7 @@ import numpy as np
 from filelock import FileLock
 
 from duende.datasets.music_spread import MusicSpread
-from duende.datasets.store import ARRAYS, FACTS, INDEX, Clip, DanceSet, read_clip
+from duende.datasets.store import ARRAYS, DAMAGE, FACTS, INDEX, Clip, DanceSet, read_clip, reading
 from duende.errors import DuendeError
 from duende.files import replacing
 from duende.motion import Motion
@@ -29,7 +29,6 @@ from duende.motion import Motion
 FOLDER, CONTENTS, SPREAD, LOCK = "packed", "contents.json", "spread.npz", "lock"
 LAYOUT = 1
 """Raised whenever the files are laid out otherwise."""
-DAMAGE = (OSError, ValueError, EOFError, KeyError, TypeError, zipfile.BadZipFile)
 
 
 class MappedClip(Clip):
@@ -180,7 +179,7 @@ def _write_array(path: Path, shape: tuple[int, ...], kind: np.dtype[Any], pieces
 def _headers(path: Path) -> dict[str, tuple[tuple[int, ...], np.dtype[Any]]]:
     """Return shape and type of each array of a clip without reading it."""
     headers = {}
-    with _reading(path), zipfile.ZipFile(path) as archive:
+    with reading(path), zipfile.ZipFile(path) as archive:
         for member in archive.namelist():
             with archive.open(member) as file:
                 np.lib.format.read_magic(file)
@@ -190,22 +189,14 @@ def _headers(path: Path) -> dict[str, tuple[tuple[int, ...], np.dtype[Any]]]:
 
 
 def _array(path: Path, name: str) -> np.ndarray:
-    with _reading(path), np.load(path, allow_pickle=False) as file:
+    with reading(path), np.load(path, allow_pickle=False) as file:
         return np.asarray(file[name])
 
 
 def _facts(path: Path) -> dict[str, Any]:
-    with _reading(path):
+    with reading(path):
         facts: dict[str, Any] = json.loads(str(_array(path, "facts")))
         return {name: facts[name] for name in FACTS}
-
-
-@contextmanager
-def _reading(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except DAMAGE as error:
-        raise DuendeError(f"{path} is damaged ({error}); delete it and build the set again") from error
 
 
 def _file(folder: Path, array: str) -> Path:

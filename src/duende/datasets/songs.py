@@ -15,6 +15,11 @@ SUFFIXES = (".wav", ".flac", ".ogg", ".mp3", ".m4a")
 """Of several files of one name the first of these is taken."""
 
 
+def with_name(song: Path, failure: str) -> str:
+    """Return the sentence of a failure, which names the song in any case."""
+    return failure if song.name in failure else f"{song}: {failure}"
+
+
 @dataclass(frozen=True)
 class SongFile:
     """A song as a file.

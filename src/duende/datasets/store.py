@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
@@ -17,6 +18,8 @@ from duende.errors import DuendeError
 from duende.files import replacing
 from duende.motion import Motion
 
+DAMAGE = (OSError, ValueError, EOFError, KeyError, TypeError, zipfile.BadZipFile)
+"""What reading a damaged file of arrays raises."""
 INDEX, SCHEMA = "index.json", 1
 
 
@@ -151,16 +154,23 @@ def read_clip(path: Path) -> Clip:
     Raises:
         DuendeError: the file is missing or damaged.
     """
-    try:
+    with reading(path):
         with np.load(path, allow_pickle=False) as file:
             values = {name: file[name] for name in file.files}
         facts = json.loads(str(values["facts"]))
         motion = Motion(values["rotations"], values["path"], float(values["fps"])) if "rotations" in values else None
         arrays: dict[str, Any] = {name: values.get(name) for name in ARRAYS}
         return Clip(**facts, **arrays, motion=motion)
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Say in one sentence what is wrong with the file of a clip that cannot be read."""
+    try:
+        yield
     except FileNotFoundError:
         raise DuendeError(f"{path} is missing; build the set again, finished clips are kept") from None
-    except (OSError, ValueError, EOFError, KeyError, TypeError, zipfile.BadZipFile) as error:
+    except DAMAGE as error:
         raise DuendeError(f"{path} is damaged ({error}); delete it and build the set again") from error
 
 

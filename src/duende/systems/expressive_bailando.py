@@ -232,7 +232,7 @@ class ExpressiveBailando(MusicListener):
 
         self.eval()
         sampling = self._sampling(sampling, style is not None)
-        told = torch.tensor([self._style_id(style)], device=self.device) if self.config.styles else None
+        told = self._style_token(style)
         features = present(self.config.feature_set)
 
         def begun() -> LiveDance:
@@ -357,12 +357,15 @@ class ExpressiveBailando(MusicListener):
         assert self.genre is not None
         return self.genre.weights(self.normalise(music))
 
-    def _style_token(self, style: str | None, music: Tensor) -> Tensor | None:
-        """Return the style asked for, else the one that the music calls for; None where styles are not known."""
+    def _style_token(self, style: str | None, music: Tensor | None = None) -> Tensor | None:
+        """Return the style asked for, else the one that the ``music`` calls for, if that is given and can be asked.
+
+        None where styles are not known.
+        """
         if not self.config.styles:
             self._style_id(style)
             return None
-        if style is None and self.genre is not None:
+        if style is None and self.genre is not None and music is not None:
             return self._inferred(music)
         return torch.tensor([self._style_id(style)], device=self.device)
 

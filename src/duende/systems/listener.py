@@ -41,12 +41,6 @@ class MusicListener(nn.Module):
         """Where the weights are."""
         return self.music_mean.device
 
-    def get_used_to(self, music: Sequence[np.ndarray]) -> None:
-        """Take mean and spread from the features ``(T, D)`` of the pieces in ``music``."""
-        every = np.concatenate([np.asarray(piece, np.float32) for piece in music])
-        self.music_mean.copy_(torch.from_numpy(every.mean(axis=0)))
-        self.music_scale.copy_(torch.from_numpy(np.maximum(every.std(axis=0), 1e-3)))
-
     def normalise(self, music: Tensor) -> Tensor:
         """Bring music features ``(..., D)`` to the mean and spread of training, those unheard to 0."""
         return (music - self.music_mean) / self.music_scale * self.heard

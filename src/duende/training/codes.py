@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from duende.datasets.store import Clip
+from duende.datasets.store import DAMAGE, Clip
 from duende.files import replacing
 from duende.systems.expressive_bailando import ExpressiveBailando
-
-DAMAGE = (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile)
 
 
 def encode_clips(system: ExpressiveBailando, clips: Sequence[Clip], path: Path | None = None) -> list[np.ndarray]:
