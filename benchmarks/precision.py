@@ -15,12 +15,11 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from duende.datasets.store import DanceSet
+from benchmarks.held_out import held_out_codes
 from duende.models.generation import generate
 from duende.models.placement import Placement, prepared
 from duende.systems.kinds import of_codes
 from duende.systems.storage import from_pretrained
-from duende.training.stages import encode_clip
 
 
 @torch.inference_mode()
@@ -31,11 +30,7 @@ def main() -> None:
     parser.add_argument("--data", default="cache/starter")
     options = parser.parse_args()
     system = of_codes(from_pretrained(options.model), "this benchmark").eval()
-    clips = [clip for clip in DanceSet.open(options.data).clips("test") if clip.music is not None]
-    pieces = []
-    for clip in clips:
-        codes = torch.from_numpy(encode_clip(system, clip))
-        pieces.append((codes, system.normalise(torch.from_numpy(np.asarray(clip.music, np.float32)))[: len(codes)]))
+    pieces = held_out_codes(system, options.data)
     networks = {name: prepared(system.gpt, Placement("cpu", name, "off")) for name in ("float32", "bfloat16", "int8")}
     print(
         "| weights | cross-entropy, nats | same most probable code | divergence, nats | codes until free dances part |"

@@ -15,11 +15,10 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from duende.datasets.store import DanceSet
+from benchmarks.held_out import held_out_codes
 from duende.evaluation.intervals import mean_interval
 from duende.systems.kinds import of_codes
 from duende.systems.storage import from_pretrained
-from duende.training.stages import encode_clip
 
 
 @torch.inference_mode()
@@ -31,13 +30,7 @@ def main() -> None:
     parser.add_argument("--windows", type=int, nargs="+", default=[1, 2, 4, 8, 12, 16, 24, 32, 48])
     options = parser.parse_args()
     system = of_codes(from_pretrained(options.model), "this benchmark").eval()
-    clips = [clip for clip in DanceSet.open(options.data).clips("test") if clip.music is not None]
-    pieces = []
-    for clip in clips:
-        codes = torch.from_numpy(encode_clip(system, clip))
-        music = system.normalise(torch.from_numpy(np.asarray(clip.music, np.float32)))
-        if len(codes) > max(options.windows) + 8:
-            pieces.append((codes, music[: len(codes)]))
+    pieces = [piece for piece in held_out_codes(system, options.data) if len(piece[0]) > max(options.windows) + 8]
     skipped, network = max(options.windows) - 1, system.gpt
     print(f"{len(pieces)} held-out takes, trained with a window of {network.config.window}\n")
     print("| window, codes | seconds | cross-entropy, nats [95 %] | right, upper and lower | tokens looked at |")

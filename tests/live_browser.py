@@ -14,13 +14,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from chromium import chromium
+from chromium import OPTIONS, chromium
 from websockets.sync.client import connect
 
-OPTIONS = (
-    "--headless --no-sandbox --no-first-run --disable-background-networking --disable-component-update --disable-sync "
-    "--use-gl=angle --use-angle=swiftshader --enable-unsafe-swiftshader --mute-audio --remote-debugging-port=0"
-)
 PATIENCE = 60
 """Seconds until a page that does not do what it should is given up: pictures are drawn without a graphics card."""
 
@@ -29,7 +25,12 @@ class Browser:
     """One tab. ``autoplay``: whether pages may make sound before anybody has clicked."""
 
     def __init__(self, profile: Path, autoplay: bool = True, size: tuple[int, int] = (480, 360)) -> None:
-        options = [*OPTIONS.split(), f"--window-size={size[0]},{size[1]}", f"--user-data-dir={profile}"]
+        options = [
+            *OPTIONS,
+            "--remote-debugging-port=0",
+            f"--window-size={size[0]},{size[1]}",
+            f"--user-data-dir={profile}",
+        ]
         options += ["--autoplay-policy=no-user-gesture-required"] if autoplay else []
         self.process = subprocess.Popen(
             [chromium(), *options, "about:blank"], stderr=subprocess.PIPE, text=True, start_new_session=True

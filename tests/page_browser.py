@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from chromium import chromium
+from chromium import OPTIONS, chromium
 
 STEPS = 32_767
 
@@ -97,10 +97,8 @@ def reported(page: Path, script: str, before: str = "", seconds: float = 120) ->
     probed = page.with_name(f"probed-{page.name}")
     probe = PROBE.replace("BEFORE", before).replace("SCRIPT", script)
     probed.write_text(text.replace("</body>", probe + "</body>"), encoding="utf-8")
-    options = "--headless --no-sandbox --no-first-run --disable-background-networking --disable-component-update"
-    options += " --disable-sync --use-gl=angle --use-angle=swiftshader --enable-unsafe-swiftshader"
-    options += " --window-size=480,360 --mute-audio --autoplay-policy=no-user-gesture-required --enable-logging=stderr"
-    command = [chromium(), *options.split(), f"--user-data-dir={page.parent / 'profile'}", probed.as_uri()]
+    more = ("--window-size=480,360", "--autoplay-policy=no-user-gesture-required", "--enable-logging=stderr")
+    command = [chromium(), *OPTIONS, *more, f"--user-data-dir={page.parent / 'profile'}", probed.as_uri()]
     return _report_from(command, page.parent / "log", seconds)
 
 

@@ -17,13 +17,9 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from chromium import chromium
+from chromium import OPTIONS, chromium
 
 SOURCES = Path(__file__).resolve().parent
-OPTIONS = (
-    "--headless --no-sandbox --no-first-run --disable-background-networking --disable-component-update --disable-sync "
-    "--use-gl=angle --use-angle=swiftshader --enable-unsafe-swiftshader --mute-audio --window-size=800,600"
-)
 PATIENCE = 240
 """Seconds until a page that says nothing is given up: pictures are drawn without a graphics card."""
 
@@ -86,7 +82,8 @@ def play(cache: Path, files: dict[str, Path], job: dict[str, Any]) -> dict[str, 
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         command = [
             chromium(),
-            *OPTIONS.split(),
+            *OPTIONS,
+            "--window-size=800,600",
             f"--user-data-dir={profile}",
             f"http://127.0.0.1:{server.server_port}/",
         ]

@@ -6,19 +6,16 @@ The above copyright notice and this permission notice shall be included in all c
 THE SOFTWARE IS PROVIDED "AS IS", WITHOUT WARRANTY OF ANY KIND, EXPRESS OR IMPLIED, INCLUDING BUT NOT LIMITED TO THE WARRANTIES OF MERCHANTABILITY, FITNESS FOR A PARTICULAR PURPOSE AND NONINFRINGEMENT. IN NO EVENT SHALL THE AUTHORS OR COPYRIGHT HOLDERS BE LIABLE FOR ANY CLAIM, DAMAGES OR OTHER LIABILITY, WHETHER IN AN ACTION OF CONTRACT, TORT OR OTHERWISE, ARISING FROM, OUT OF OR IN CONNECTION WITH THE SOFTWARE OR THE USE OR OTHER DEALINGS IN THE SOFTWARE.
 */
 // The live page's entry: joins connection, sound, dancer, stage and buttons.
-import { CharacterError, dispose, openCharacter } from "./character.js";
+import { dispose } from "./character.js";
 import { readPage } from "./data.js";
 import { onDrop } from "./files.js";
 import { LiveDancer } from "./live/dancer.js";
 import { FrameStore } from "./live/frames.js";
 import { Link, seconds } from "./live/link.js";
 import { Player } from "./live/player.js";
+import { NO_WEBGL, castFrom, notice } from "./notice.js";
 import { Stage } from "./stage.js";
-import { notice } from "./view.js";
 
-const NO_WEBGL =
-  "This page shows a dance in 3D and needs WebGL, which this browser lacks or has switched off. " +
-  "Open it in a current Chrome, Edge, Firefox or Safari, or turn hardware acceleration on.";
 const REPORT = 1000; // milliseconds between two reports to the server
 
 const element = (name) => document.getElementById(name);
@@ -120,16 +117,12 @@ class LivePage {
     this.shown = -1;
   }
 
-  async open(file) {
-    notice(`Reading ${file.name} …`, true);
-    try {
-      const before = this.dancer.cast(await openCharacter(file, { skeleton: this.dancer.dance.skeleton, sole: this.page.sole }));
+  open(file) {
+    return castFrom(file, { skeleton: this.dancer.dance.skeleton, sole: this.page.sole }, (character) => {
+      const before = this.dancer.cast(character);
       if (before) dispose(before);
       this.wear(true);
-      notice(`${file.name} dances.`, true);
-    } catch (error) {
-      notice(`${file.name} ${error instanceof CharacterError ? error.message : `cannot be shown (${error.message}).`}`, true);
-    }
+    });
   }
 
   tick() {

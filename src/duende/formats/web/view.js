@@ -1,18 +1,9 @@
 // What the page shows at a time, and how the user changes it.
-import { CharacterError, carriedCharacter, dispose, openCharacter } from "./character.js";
+import { carriedCharacter, dispose } from "./character.js";
 import { Labels } from "./labels.js";
+import { castFrom, notice } from "./notice.js";
 
 const element = (name) => document.getElementById(name);
-let fading = 0;
-
-export function notice(sentence, small = false) {
-  const box = element("notice");
-  box.textContent = sentence;
-  box.classList.toggle("small", small);
-  box.hidden = false;
-  clearTimeout(fading);
-  if (small) fading = setTimeout(() => (box.hidden = true), 8000);
-}
 
 export class View {
   constructor(page, clock, troupe, stage) {
@@ -74,15 +65,8 @@ export class View {
     return { skeleton: this.troupe.dancers[this.troupe.lead].dance.skeleton, sole: this.page.sole };
   }
 
-  // Let the character in a file dance; what is wrong with it is said in the page.
-  async open(file) {
-    notice(`Reading ${file.name} …`, true);
-    try {
-      this.cast(await openCharacter(file, this.danced()));
-      notice(`${file.name} dances.`, true);
-    } catch (error) {
-      notice(`${file.name} ${error instanceof CharacterError ? error.message : `cannot be shown (${error.message}).`}`, true);
-    }
+  open(file) {
+    return castFrom(file, this.danced(), (character) => this.cast(character));
   }
 
   async carried() {

@@ -11,13 +11,11 @@ import { Controls } from "./controls.js";
 import { readPage } from "./data.js";
 import { onDrop, onTap } from "./files.js";
 import { Meter } from "./meter.js";
+import { NO_WEBGL, notice } from "./notice.js";
 import { Stage } from "./stage.js";
 import { Troupe } from "./troupe.js";
-import { View, notice } from "./view.js";
+import { View } from "./view.js";
 
-const NO_WEBGL =
-  "This page shows a dance in 3D and needs WebGL, which this browser lacks or has switched off. " +
-  "Open it in a current Chrome, Edge, Firefox or Safari, or turn hardware acceleration on.";
 const NO_SOUND = "This browser cannot play the sound in this page; the dance goes on without it.";
 const TOO_OLD = "This browser is too old for this page; open it in a current Chrome, Edge, Firefox or Safari.";
 
