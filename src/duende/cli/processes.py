@@ -12,6 +12,7 @@ from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing import active_children, get_context
+from multiprocessing.process import BaseProcess
 from types import FrameType
 from typing import TypeVar
 
@@ -60,14 +61,22 @@ def crew(processes: int) -> Iterator[Crew]:
         try:
             yield Crew(pool)
         except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            for process in set(active_children()) - others:
+            ours = set(active_children()) - others
+            for process in ours:
                 process.terminate()
-            for process in set(active_children()) - others:
-                process.join(ENDS_WITHIN)
-                process.kill()
-                process.join()
+            # The pool alone waits for its processes: of two who wait for one, one is told nothing.
+            late = threading.Timer(ENDS_WITHIN, _kill, [ours])
+            late.start()
+            try:
+                pool.shutdown(cancel_futures=True)
+            finally:
+                late.cancel()
             raise
+
+
+def _kill(processes: Iterable[BaseProcess]) -> None:
+    for process in processes:
+        process.kill()
 
 
 def as_finished(futures: Iterable[Future[R]]) -> Iterator[R]:
